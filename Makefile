@@ -1,0 +1,78 @@
+# Satchel: `make image` builds a bootable image, `make test` proves it. Every target sets the machine up first.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+
+RECIPE ?= kolibri-pc
+# Parameters of the recipe: make image SET="language=fr-fr telemetry=true"
+SET ?=
+
+VENV := .venv/.satchel
+SATCHEL := .venv/bin/satchel
+PYTEST := .venv/bin/python -m pytest
+
+.PHONY: help setup image check plan boot shell audit inspect doctor test lint format type unit golden-test golden \
+	integration boot-test lock clean clean-cache
+
+help: ## Show this help
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "  RECIPE=NAME chooses the recipe ($(RECIPE)); SET=\"NAME=VALUE ...\" chooses its parameters"
+
+$(VENV): scripts/bootstrap scripts/requirements/build.txt scripts/requirements/all.txt pyproject.toml
+	@scripts/bootstrap
+	@touch $@
+
+setup: $(VENV) ## Install what this machine lacks, and .venv
+
+image: $(VENV) ## Build the image of RECIPE into dist/RECIPE/
+	@$(SATCHEL) build $(RECIPE) $(foreach setting,$(SET),--set $(setting))
+
+check plan: $(VENV) ## Find every problem of RECIPE; show what a build would do
+	@$(SATCHEL) $@ $(RECIPE) $(foreach setting,$(SET),--set $(setting))
+
+boot inspect audit: $(VENV) ## Run the image of RECIPE, tell what is in it, look for what must not be in it
+	@$(SATCHEL) $@ $(RECIPE)
+
+shell: $(VENV) ## Open a shell in the built tree of RECIPE
+	@$(SATCHEL) shell $(RECIPE)
+
+doctor: $(VENV) ## Check this machine and say what to change
+	@$(SATCHEL) doctor
+
+test: $(VENV) ## Everything: lint, types, unit, golden, integration and one boot test
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
+	@$(PYTEST)
+
+lint: $(VENV) ## Look for mistakes and style
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
+
+format: $(VENV) ## Format the code
+	@.venv/bin/ruff check --fix . ; .venv/bin/ruff format .
+
+type: $(VENV) ## Check types
+	@.venv/bin/mypy
+
+unit: $(VENV) ## Unit tests: pure, milliseconds
+	@$(PYTEST) tests/unit
+
+golden-test: $(VENV) ## Compare what users see with what is recorded
+	@$(PYTEST) tests/golden
+
+golden: $(VENV) ## Record anew what users see; review the diff
+	@SATCHEL_UPDATE_GOLDEN=1 $(PYTEST) tests/golden -q
+	@$(SATCHEL) schema > docs/recipe.schema.json
+
+integration: $(VENV) ## Tests with real tools, on plain files and loopback
+	@$(PYTEST) tests/integration tests/cli
+
+boot-test: $(VENV) ## Prove the image of RECIPE in virtual machines
+	@$(SATCHEL) test $(RECIPE)
+
+lock: $(VENV) ## Resolve the requirements of .venv anew
+	@scripts/lock-requirements
+
+clean: ## Remove dist/ and the caches of the tools
+	rm -rf dist .pytest_cache .mypy_cache .ruff_cache build *.egg-info
+
+clean-cache: $(VENV) ## Remove the cache of layers and tools trees
+	@.venv/bin/python scripts/clean-cache

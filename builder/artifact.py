@@ -1,0 +1,83 @@
+"""Finding an image and hearing from itself what it is: the way in for audit, boot test, inspect and flash."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+
+from builder.audit.partition import ImagePartition
+from builder.audit.reader import read_file
+from builder.boot.subject import Firmware, Grown, Subject
+from builder.disk.read import Table
+from builder.errors import ArtifactError
+from builder.host.tools import Tools
+from builder.manifest import ON_ESP, Manifest, PartitionRecord, parse_manifest
+from builder.recipe.model import FileSystem
+from builder.units import MIB
+
+_SSH = 22
+
+
+def find_image(name: str, *, dist: Path) -> Path:
+    """The image file that a person means: a path, or the name of a recipe that was built into `dist`.
+
+    Raises:
+        ArtifactError: there is no such file.
+    """
+    path = Path(name)
+    if path.is_file():
+        return path
+    built = dist / name / f"{name}.img"
+    if built.is_file():
+        return built
+    if path.is_dir():
+        raise ArtifactError(f"{path} is a directory, not an image", hint=f"give an image file: {path}/NAME.img")
+    plain_name = PurePosixPath(name).name == name and not path.suffix
+    hint = f"build it first: satchel build {name}" if plain_name else "give the path of an image file"
+    raise ArtifactError(f"there is no image {name}", details=f"no file {built}" if plain_name else None, hint=hint)
+
+
+def read_embedded_manifest(tools: Tools, image: Path, table: Table) -> Manifest:
+    """The manifest that an image carries on its EFI system partition. Must run inside the namespace.
+
+    Raises:
+        ArtifactError: the image has none: it is not one of ours.
+    """
+    for partition in table.partitions:
+        if "esp" in partition.flags:
+            esp = ImagePartition(
+                name=partition.name,
+                start_bytes=partition.start_bytes,
+                size_bytes=partition.size_bytes,
+                filesystem=FileSystem.VFAT,
+            )
+            return parse_manifest(read_file(tools, image, esp, ON_ESP), source=f"{image} ({ON_ESP} on its ESP)")
+    raise ArtifactError(
+        f"{image} has no EFI system partition, so it is not an image made by Satchel",
+        hint="`satchel inspect` shows the partitions of any image",
+    )
+
+
+def subject_of(image: Path, manifest: Manifest) -> Subject:
+    """What the boot test has to prove about an image."""
+    recipe = manifest.recipe
+    grown = next((record for record in manifest.disk.partitions if record.grow), None)
+    return Subject(
+        image=image,
+        recipe=recipe.name,
+        firmware=tuple(Firmware(method) for method in manifest.boot),
+        checks=manifest.checks,
+        kolibri=recipe.kolibri is not None,
+        ports=ports_of(manifest),
+        grown=None if grown is None else _grown(grown),
+        card_bytes=max(recipe.disk.card // MIB * MIB, manifest.disk.size_bytes),
+    )
+
+
+def _grown(record: PartitionRecord) -> Grown:
+    return Grown(mount=record.mount or "/", start_bytes=record.start_bytes, size_bytes=record.size_bytes)
+
+
+def ports_of(manifest: Manifest) -> tuple[int, ...]:
+    """The TCP ports that the recipe claims to be open."""
+    listens = [check.listen for check in manifest.checks if check.listen is not None]
+    return tuple(sorted({listen.port for listen in listens if listen.protocol == "tcp"} | {_SSH}))

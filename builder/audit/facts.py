@@ -1,0 +1,37 @@
+"""What the audit has to know besides the image itself: what was declared, and what betrays the build host."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildHost:
+    """The machine that built: its name, and directories of it that no device has."""
+
+    name: str = ""
+    directories: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What is known about an image. All paths are absolute and on the device."""
+
+    build_host: BuildHost = BuildHost()
+    authorized_keys: tuple[str, ...] = ()
+    """Public SSH keys that the recipe declares."""
+    kolibri_homes: tuple[str, ...] = ()
+    """Kolibri homes that must be sealed; others, such as a copy for first boot, are found by their files."""
+    bulk: tuple[str, ...] = ()
+    """Directories that are not looked into: content files named by their hash, by the hundred gigabytes."""
+
+
+def this_host(*directories: Path) -> BuildHost:
+    """This machine as the build host; `directories` are where the build worked, such as its cache."""
+    account = pwd.getpwuid(os.getuid())
+    own = () if account.pw_uid == 0 else (account.pw_dir,)
+    return BuildHost(name=socket.gethostname(), directories=(*map(os.fspath, directories), *own))

@@ -1,0 +1,71 @@
+"""Names and directories of the build host, searched for byte by byte."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+
+from builder.audit.facts import Facts
+from builder.audit.finding import Hit, Rule
+from builder.audit.tree import Tree
+
+_PLACES = ("etc/*", "root/*", "home/*", "var/*", "srv/*", "opt/*", "boot/*", "usr/local/*")
+_PLACES_OF_NAMES = ("etc/*", "var/*")
+_FOUND_BY_OTHERS = frozenset({"etc/hostname", "etc/mailname"})
+
+_COMMON_NAMES = frozenset(
+    {"localhost", "debian", "ubuntu", "server", "linux", "builder", "buildd", "kolibri", "satchel"}
+)
+"""Host names that are words of our own files, so that finding them proves nothing."""
+
+
+def _pattern(words: Iterable[str]) -> re.Pattern[bytes]:
+    alternatives = b"|".join(re.escape(word.encode()) for word in words)
+    return re.compile(rb"(?<![A-Za-z0-9_.-])(?:" + alternatives + rb")(?![A-Za-z0-9_])")
+
+
+def _searches(tree: Tree, facts: Facts) -> Iterator[tuple[re.Pattern[bytes], tuple[str, ...]]]:
+    host = facts.build_host
+    # A directory that the device has too, such as /srv, is no trace.
+    directories = [path for path in host.directories if path != "/" and not tree.has_directory(path.strip("/"))]
+    name = host.name.partition(".")[0]
+    telling = len(name) >= 4 and name.lower() not in _COMMON_NAMES
+    if telling and name.isalpha():
+        # A name that may be a word of any language is not searched for in lessons and their databases.
+        yield _pattern([name]), _PLACES_OF_NAMES
+    elif telling:
+        directories.append(name)
+    if directories:
+        yield _pattern(directories), _PLACES
+
+
+def _packaged(tree: Tree) -> frozenset[str]:
+    """MD5 sums of all files as Debian's packages brought them, configuration files included."""
+    sums: set[str] = set()
+    for file in tree.files("var/lib/dpkg/info/*.md5sums"):
+        sums.update(line[:32] for line in tree.text(file.path).splitlines())
+    sums.update(re.findall(r"^ /\S+ ([0-9a-f]{32})", tree.text("var/lib/dpkg/status"), re.MULTILINE))
+    return frozenset(sums)
+
+
+def _find(tree: Tree, facts: Facts) -> Iterable[Hit]:
+    packaged: frozenset[str] | None = None
+    for pattern, places in _searches(tree, facts):
+        for file in tree.files(*places):
+            match = tree.search(file, pattern)
+            if match is None or file.path in _FOUND_BY_OTHERS:
+                continue
+            packaged = _packaged(tree) if packaged is None else packaged
+            content = hashlib.md5(tree.read(file.path), usedforsecurity=False)
+            # What a package brought unchanged cannot know our build host.
+            if content.hexdigest() not in packaged:
+                yield file.path, f"mentions {match.decode()} of the build host"
+
+
+RULE = Rule(
+    name="build-host",
+    why="the image would tell where it was built, and hold paths that do not exist on the device",
+    remedy="find the step that wrote it and give it a neutral name or path; remove what only the build needs",
+    find=_find,
+)

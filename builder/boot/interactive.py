@@ -1,0 +1,95 @@
+"""Run an image for a person: its console on the terminal, its ports on this machine, nothing written to it."""
+
+from __future__ import annotations
+
+import sys
+import termios
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from builder.boot import card
+from builder.boot.accelerator import Accelerator
+from builder.boot.console import tail
+from builder.boot.machine import MachineSpec
+from builder.boot.process import running
+from builder.boot.subject import Firmware
+from builder.errors import BootTestFailed
+from builder.host.tools import Tools
+from builder.progress import Reporter
+from builder.units import GIB
+
+_NAMES: Final = {22: "ssh -p {port} 127.0.0.1", 443: "https://127.0.0.1:{port}"}
+
+
+def boot(
+    image: Path,
+    *,
+    tools: Tools,
+    accelerator: Accelerator,
+    firmware: Firmware,
+    ports: tuple[int, ...],
+    scratch: Path,
+    reporter: Reporter,
+) -> int:
+    """Run until the device or the person switches it off.
+
+    Args:
+        image: The raw image; it stays as it is.
+        tools: Where QEMU comes from.
+        accelerator: What runs it.
+        firmware: What starts it.
+        ports: TCP ports of the device to forward to this machine.
+        scratch: Where the card's changes lie while it runs, in a directory of their own.
+        reporter: Told how to reach it and how to leave.
+
+    Returns:
+        0, the exit code of a machine that was switched off.
+
+    Raises:
+        BootTestFailed: QEMU ended badly.
+        CommandFailed: it did not start.
+    """
+    spec = MachineSpec(
+        name=image.stem, firmware=firmware, acceleration=accelerator.kind, ports=ports, monitor_keys=True
+    )
+    with TemporaryDirectory(prefix="boot-", dir=scratch) as name:
+        directory = Path(name)
+        size = image.stat().st_size + 4 * GIB
+        sandbox = card.insert(tools, accelerator, image, card_bytes=size, directory=directory)
+        errors = directory / "qemu.log"
+
+        def command_line(control: int, _agent: int) -> tuple[str, ...]:
+            # Without the agent's port the device is as in the field: no agent runs.
+            return spec.argv(control=control, agent=None)
+
+        reporter.note(f"{image.name} by {firmware} under {accelerator.kind} ({accelerator.reason})")
+        with (
+            _terminal_kept(),
+            running(sandbox, command_line, console=None, errors=errors, foreground=True) as qemu,
+        ):
+            for guest, host in sorted(qemu.control.forwards().items()):
+                where = _NAMES.get(guest, "http://127.0.0.1:{port}").format(port=host)
+                reporter.note(f"port {guest} of the device: {where}")
+            reporter.note("Ctrl-A X switches it off, Ctrl-A H shows more; nothing is written to the image")
+            while not qemu.exited():
+                qemu.listen(1)
+            status = qemu.status(0)
+            if status != 0:
+                raise BootTestFailed(f"the virtual machine ended with status {status}", details=tail(qemu.errors()))
+    return 0
+
+
+@contextmanager
+def _terminal_kept() -> Iterator[None]:
+    """Give the terminal back as it was: QEMU sets it raw, and cannot undo that when it is killed."""
+    if not sys.stdin.isatty():
+        yield
+        return
+    before = termios.tcgetattr(sys.stdin)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)

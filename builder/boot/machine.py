@@ -1,0 +1,116 @@
+"""The virtual machine as a value: what is in it, and QEMU's command line that says so. Pure.
+
+Paths are those that QEMU sees inside the tools tree's sandbox.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from builder.boot.subject import Firmware
+
+AGENT_PORT: Final = "org.satchel.agent"
+"""The virtio-serial port whose presence starts the agent on the device."""
+
+OVMF_CODE: Final = "/usr/share/OVMF/OVMF_CODE_4M.fd"
+OVMF_VARIABLES: Final = "/usr/share/OVMF/OVMF_VARS_4M.fd"
+"""Debian's UEFI firmware and its empty variable store, in the package ovmf."""
+
+
+MEMORY_MIB: Final = 1536
+"""Memory of a guest: what a donated laptop may have."""
+
+MACHINE: Final = "/job/machine"
+"""The machine's own directory: everything that changes while it runs."""
+
+IMAGE: Final = "/job/image"
+CARD: Final = f"{MACHINE}/card.qcow2"
+VARIABLES: Final = f"{MACHINE}/variables.fd"
+
+
+class Acceleration(StrEnum):
+    """What executes the guest's instructions: the processor, or QEMU's translator."""
+
+    KVM = "kvm"
+    TCG = "tcg"
+
+
+class DiskBus(StrEnum):
+    """How the card is attached: the fast way of virtual machines, or ways of real computers."""
+
+    VIRTIO = "virtio"
+    AHCI = "ahci"
+    USB = "usb"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineSpec:
+    """A computer with one card, one network card without Internet and a serial console on standard input and output."""
+
+    name: str
+    firmware: Firmware
+    acceleration: Acceleration
+    bus: DiskBus = DiskBus.VIRTIO
+    memory_mib: int = MEMORY_MIB
+    processors: int = 2
+    ports: tuple[int, ...] = ()
+    """TCP ports of the guest to forward; the kernel chooses free ports of the host's loopback address."""
+    monitor_keys: bool = False
+    """Ctrl-A opens QEMU's own commands on the console, for a person: Ctrl-A X ends the machine."""
+
+    def argv(self, *, control: int, agent: int | None) -> tuple[str, ...]:
+        """The command line, given descriptors of connected sockets for QMP and, if it has one, the agent's port."""
+        kvm = self.acceleration is Acceleration.KVM
+        return (
+            "qemu-system-x86_64",
+            *("-name", self.name, "-no-user-config", "-nodefaults", "-display", "none"),
+            # graphics=off makes SeaBIOS speak on the serial console too, and with it GRUB when it is lost.
+            *("-machine", "q35" if self.firmware is Firmware.UEFI else "pc,graphics=off"),
+            *("-accel", self.acceleration, "-cpu", "host" if kvm else "max"),
+            *("-smp", str(self.processors), "-m", str(self.memory_mib)),
+            *("-device", "VGA", "-device", "virtio-rng-pci", "-device", "pvpanic"),
+            *self._firmware(),
+            *self._disk(),
+            *self._network(),
+            *("-chardev", f"socket,id=control,fd={control}", "-mon", "chardev=control,mode=control"),
+            *self._console(),
+            *(() if agent is None else _agent(agent)),
+        )
+
+    def _firmware(self) -> tuple[str, ...]:
+        if self.firmware is Firmware.BIOS:
+            return ()
+        return (
+            *("-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={OVMF_CODE}"),
+            *("-drive", f"if=pflash,unit=1,format=raw,file={VARIABLES}"),
+        )
+
+    def _disk(self) -> tuple[str, ...]:
+        # cache=unsafe: the overlay is thrown away, so flushing it to the host's disk only costs time.
+        drive = ("-drive", f"if=none,id=card,format=qcow2,cache=unsafe,file={CARD}")
+        match self.bus:
+            case DiskBus.VIRTIO:
+                return (*drive, "-device", "virtio-blk-pci,drive=card,bootindex=1")
+            case DiskBus.AHCI:
+                return (*drive, "-device", "ich9-ahci,id=ahci", "-device", "ide-hd,bus=ahci.0,drive=card,bootindex=1")
+            case DiskBus.USB:
+                return (*drive, "-device", "qemu-xhci", "-device", "usb-storage,drive=card,removable=on,bootindex=1")
+
+    def _network(self) -> tuple[str, ...]:
+        # restrict=on: the guest reaches nothing, as in a school without Internet; only the forwarded ports come in.
+        forwards = "".join(f",hostfwd=tcp:127.0.0.1:0-:{port}" for port in self.ports)
+        return ("-netdev", f"user,id=net,restrict=on{forwards}", "-device", "virtio-net-pci,netdev=net,romfile=")
+
+    def _console(self) -> tuple[str, ...]:
+        mux = ",mux=on" if self.monitor_keys else ""
+        monitor = ("-mon", "chardev=console,mode=readline") if self.monitor_keys else ()
+        return ("-chardev", f"stdio,id=console,signal=off{mux}", "-serial", "chardev:console", *monitor)
+
+
+def _agent(descriptor: int) -> tuple[str, ...]:
+    return (
+        *("-device", "virtio-serial-pci", "-chardev", f"socket,id=agent,fd={descriptor}"),
+        *("-device", f"virtserialport,id=agent,chardev=agent,name={AGENT_PORT}"),
+    )

@@ -1,0 +1,144 @@
+"""Prove an image: boot two devices from it, at once where the host can, and hear what they say of themselves.
+
+Machine A boots the first firmware on a card larger than the smallest one: first boot, a look from outside, a restart,
+power-off. Machine B is its clone: the other firmware, the smallest card, an AHCI disk as in real computers. So one run
+proves the boot methods, the recipe's checks, growing, drivers, that identities differ and that they stay.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
+from typing import Final
+
+from builder.boot import card
+from builder.boot.answer import GuestReport
+from builder.boot.claims import Claim, compare_clones, compare_growth, compare_reboot
+from builder.boot.diary import FIRST_BOOT, RESTART, Bench, Diary
+from builder.boot.machine import MEMORY_MIB, DiskBus, MachineSpec
+from builder.boot.result import Boot, BootTestResult, Comparison
+from builder.boot.session import session
+from builder.boot.subject import Subject
+from builder.errors import PlanError
+from builder.units import GIB, KIB, MIB, format_size
+
+LARGER_BY: Final = 4 * GIB
+"""By how much machine A's card is larger than the smallest one."""
+
+_OVERHEAD = 400 * MIB
+"""Memory of the host that a machine takes besides the guest's own, in bytes."""
+
+
+def prove_image(subject: Subject, bench: Bench, *, together: bool) -> BootTestResult:
+    """Run the whole boot test.
+
+    Args:
+        subject: The image and what it claims.
+        bench: What to work with.
+        together: Whether both machines may run at once; see `room_for_two`.
+
+    Raises:
+        PlanError: the image is larger than the card it claims to fit on.
+        CommandFailed: a virtual machine could not be started.
+    """
+    started = time.monotonic()
+    size = subject.image.stat().st_size
+    if size > subject.card_bytes:
+        raise PlanError(f"{subject.image} is {format_size(size)}, and its card only {format_size(subject.card_bytes)}")
+    kind = bench.accelerator.kind
+    a = MachineSpec(name="A", firmware=subject.firmware[0], acceleration=kind, ports=subject.ports)
+    b = MachineSpec(name="B", firmware=subject.firmware[-1], acceleration=kind, bus=DiskBus.AHCI)
+    larger = subject.card_bytes + LARGER_BY
+    bench.reporter.note(f"virtual machines run under {kind} ({bench.accelerator.reason})")
+
+    def travel() -> tuple[Boot, ...]:
+        with _switched_on(subject, a, bench, card_bytes=larger) as diary:
+            _ = diary.first_boot("stay") and diary.restart("poweroff") and diary.poweroff()
+        return tuple(diary.boots)
+
+    def clone() -> tuple[Boot, ...]:
+        with _switched_on(subject, b, bench, card_bytes=subject.card_bytes) as diary:
+            _ = diary.first_boot("poweroff") and diary.poweroff()
+        return tuple(diary.boots)
+
+    of_a, of_b = _run(travel, clone, together=together, cancelled=bench.cancelled)
+    return BootTestResult(
+        recipe=subject.recipe,
+        image=subject.image.name,
+        accelerator=bench.accelerator,
+        boots=(*of_a, *of_b),
+        comparisons=_comparisons(subject, of_a, of_b, larger_bytes=larger),
+        logs=tuple(f"{spec.name}.console.log" for spec in (a, b)),
+        seconds=time.monotonic() - started,
+    )
+
+
+def room_for_two() -> bool:
+    """Whether this host has the processors and, now, the free memory for two machines at once."""
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    free = next(int(line.split()[1]) * KIB for line in lines if line.startswith("MemAvailable:"))
+    each = MEMORY_MIB * MIB + _OVERHEAD
+    return len(os.sched_getaffinity(0)) >= 2 and free >= 2 * each
+
+
+@contextmanager
+def _switched_on(subject: Subject, spec: MachineSpec, bench: Bench, *, card_bytes: int) -> Iterator[Diary]:
+    directory = bench.scratch / spec.name
+    directory.mkdir()
+    sandbox = card.insert(bench.tools, bench.accelerator, subject.image, card_bytes=card_bytes, directory=directory)
+    with session(sandbox, spec, logs=bench.logs, cancelled=bench.cancelled) as device:
+        yield Diary(spec, subject, bench, device)
+
+
+def _run(
+    first: Callable[[], tuple[Boot, ...]],
+    second: Callable[[], tuple[Boot, ...]],
+    *,
+    together: bool,
+    cancelled: Event,
+) -> tuple[tuple[Boot, ...], tuple[Boot, ...]]:
+    """Do both, each in a thread of its own; when one fails or we are interrupted, the other is switched off."""
+    with ThreadPoolExecutor(max_workers=2 if together else 1) as pool:
+        futures = (pool.submit(first), pool.submit(second))
+        try:
+            for future in wait(futures, return_when=FIRST_EXCEPTION).done:
+                future.result()
+            return futures[0].result(), futures[1].result()
+        except BaseException:
+            cancelled.set()
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _comparisons(
+    subject: Subject, of_a: tuple[Boot, ...], of_b: tuple[Boot, ...], *, larger_bytes: int
+) -> tuple[Comparison, ...]:
+    a, again, b = _report(of_a, FIRST_BOOT), _report(of_a, RESTART), _report(of_b, FIRST_BOOT)
+
+    def make(name: str, columns: tuple[str, str], claims: tuple[Claim, ...] | None) -> Comparison:
+        if claims is None:
+            return Comparison(name=name, columns=columns, missing="a boot that it needs brought no report")
+        return Comparison(name=name, columns=columns, claims=claims)
+
+    made = [
+        make(
+            "clones differ",
+            ("machine A", "machine B"),
+            compare_clones(a, b, kolibri=subject.kolibri) if a and b else None,
+        ),
+        make("a restart changes nothing", ("before", "after"), compare_reboot(a, again) if a and again else None),
+    ]
+    if (grown := subject.grown) is not None:
+        for name, report, size in (("larger", a, larger_bytes), ("smallest", b, subject.card_bytes)):
+            claims = compare_growth(report, grown, card_bytes=size) if report else None
+            made.append(make(f"the disk grew to the {name} card", ("image and card", "device"), claims))
+    return tuple(made)
+
+
+def _report(boots: tuple[Boot, ...], name: str) -> GuestReport | None:
+    return next((boot.report for boot in boots if boot.name == name), None)

@@ -1,0 +1,44 @@
+"""What the boot test is about: the facts of one image, as its manifest tells them, and the firmware it claims. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from builder.recipe.model import Check
+
+
+class Firmware(StrEnum):
+    """What starts the boot loader."""
+
+    UEFI = "uefi"
+    BIOS = "bios"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grown:
+    """The partition that grows at first boot, as it lies in the image; sizes in bytes."""
+
+    mount: str
+    start_bytes: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """One image to be proved."""
+
+    image: Path
+    recipe: str
+    """The name of the recipe."""
+    firmware: tuple[Firmware, ...]
+    """The firmware that it claims to boot on, the one for the growing and rebooting machine first."""
+    checks: tuple[Check, ...]
+    kolibri: bool
+    """Whether a Kolibri facility must be born on each device."""
+    ports: tuple[int, ...]
+    """TCP ports of the device to reach from outside."""
+    grown: Grown | None
+    card_bytes: int
+    """The smallest card that the image claims to fit on."""

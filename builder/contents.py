@@ -1,0 +1,52 @@
+"""What is in a finished tree: packages, wheels, channels. For the manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from email.parser import HeaderParser
+from pathlib import Path
+
+from builder.kolibri.home import MARKER
+from builder.manifest import ChannelRecord, Package
+from builder.recipe.model import Recipe
+
+
+def packages_of(tree: Path, recipe: Recipe) -> tuple[Package, ...]:
+    """Every Debian package and every wheel, with its version."""
+    return (*_debian(tree), *(wheel for app in recipe.packages.pip for wheel in _wheels(tree, app.venv)))
+
+
+def _debian(tree: Path) -> Iterator[Package]:
+    for stanza in (tree / "var/lib/dpkg/status").read_text().split("\n\n"):
+        fields = HeaderParser().parsestr(stanza)
+        if fields.get("Status", "").endswith(" installed"):
+            yield Package(name=fields["Package"], version=fields["Version"], kind="deb")
+
+
+def _wheels(tree: Path, venv: str) -> Iterator[Package]:
+    for path in sorted((tree / venv.lstrip("/")).glob("lib/python3*/site-packages/*.dist-info/METADATA")):
+        fields = HeaderParser().parsestr(path.read_text())
+        yield Package(name=fields["Name"], version=fields["Version"], kind="wheel", where=venv)
+
+
+def channels_of(tree: Path, recipe: Recipe) -> tuple[ChannelRecord, ...]:
+    """Every preloaded channel, as noted when it was imported and verified."""
+    markers = [tree / partition.mount.lstrip("/") / MARKER for partition in recipe.disk.partitions if partition.mount]
+    notes = [json.loads(marker.read_text())["channels"] for marker in markers if marker.exists()]
+    fields = ChannelRecord.model_fields
+    return tuple(
+        ChannelRecord(**{name: channel[name] for name in fields}) for channels in notes for channel in channels
+    )
+
+
+def locks_of(packages: Iterable[Package], channels: Iterable[ChannelRecord], *, tools: str) -> dict[str, str]:
+    """Digests of what the names in the recipe meant on the day."""
+    by_kind: dict[str, list[str]] = {"deb": [], "wheel": []}
+    for package in packages:
+        by_kind[package.kind].append(f"{package.where} {package.name} {package.version}")
+    content = [channel.model_dump_json() for channel in channels]
+    lists = {"apt": by_kind["deb"], "pip": by_kind["wheel"], "content": content}
+    digests = {kind: hashlib.sha256("\n".join(sorted(names)).encode()).hexdigest() for kind, names in lists.items()}
+    return {**digests, "tools": tools}

@@ -1,0 +1,1 @@
+"""Disk images out of trees: file systems, boot loaders, the partition table and what is published about them."""

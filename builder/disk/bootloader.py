@@ -1,0 +1,61 @@
+"""What the boot loaders read from the ESP: their texts, and the list of all files there. Pure.
+
+systemd-boot (UEFI) and GRUB (legacy BIOS) start the same kernel and initrd from the same place, so that a kernel update
+on the device has one place to go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+KERNEL: Final = "satchel/vmlinuz"
+INITRD: Final = "satchel/initrd.img"
+LOADER: Final = "EFI/BOOT/BOOTX64.EFI"
+"""Where UEFI looks on a medium that it was told nothing about."""
+
+SYSTEMD_BOOT: Final = "usr/lib/systemd/boot/efi/systemd-bootx64.efi"
+"""The loader's place in the tools tree."""
+
+WAIT_S: Final = 2
+"""How long a person can stop the boot. No device waits for an answer."""
+
+
+def kernel_options(*, root_uuid: str, subvolume: str | None, cmdline: Sequence[str]) -> str:
+    """The kernel's command line: where the root is, and what the recipe adds."""
+    flags = (f"rootflags=subvol={subvolume}",) if subvolume else ()
+    return " ".join((f"root=UUID={root_uuid}", *flags, *cmdline))
+
+
+def loader_conf() -> str:
+    """systemd-boot's own settings (loader.conf(5)); nobody edits the command line without the disk in hand."""
+    return f"default satchel.conf\ntimeout {WAIT_S}\neditor no\n"
+
+
+def entry_conf(*, title: str, options: str) -> str:
+    """The one boot entry (Boot Loader Specification, type 1)."""
+    return f"title {title}\nlinux /{KERNEL}\ninitrd /{INITRD}\noptions {options}\n"
+
+
+def grub_cfg(*, title: str, options: str) -> str:
+    """GRUB's menu; its root is the ESP already, because its prefix is there."""
+    safe = title.replace("\\", "").replace('"', "")
+    return (
+        f'set timeout={WAIT_S}\nset default=0\nmenuentry "{safe}" {{\n'
+        f'  echo "Loading {safe} ..."\n  linux /{KERNEL} {options}\n  initrd /{INITRD}\n}}\n'
+    )
+
+
+def esp_files(
+    *, title: str, options: str, kernel: Path, initrd: Path, systemd_boot: Path, firmware: Sequence[str]
+) -> dict[str, Path | bytes]:
+    """Every file of the ESP by its path there: `firmware` is what the image boots on, `uefi` and `bios`."""
+    files: dict[str, Path | bytes] = {KERNEL: kernel, INITRD: initrd}
+    if "uefi" in firmware:
+        files[LOADER] = systemd_boot
+        files["loader/loader.conf"] = loader_conf().encode()
+        files["loader/entries/satchel.conf"] = entry_conf(title=title, options=options).encode()
+    if "bios" in firmware:
+        files["grub/grub.cfg"] = grub_cfg(title=title, options=options).encode()
+    return files

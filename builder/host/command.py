@@ -1,0 +1,100 @@
+"""Run another program: the one fence around `sh`.
+
+The defaults of `sh` are made for interactive use; here they are set for a builder, once: no terminal is pretended, the
+environment is scrubbed, standard input is closed, the whole output goes to the log, and a failure is a `CommandFailed`
+that carries the last lines.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shlex
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+import sh
+
+from builder.errors import CommandFailed, HostError
+
+LOG = logging.getLogger(__name__)
+
+TAIL_LINES: Final = 20
+
+_INHERITED: Final = ("PATH", "HOME", "TERM", "http_proxy", "https_proxy", "no_proxy", "HTTPS_PROXY", "HTTP_PROXY")
+"""What programs may know of the caller: where programs are, and how the network is reached."""
+
+
+def scrubbed_environment() -> dict[str, str]:
+    """The environment that every program gets, besides what its caller adds."""
+    kept = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    return {**kept, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    why: str,
+    stdin: bytes = b"",
+    env: Mapping[str, str] | None = None,
+    accept: Sequence[int] = (0,),
+    on_line: Callable[[str], None] | None = None,
+    shown: Sequence[str] = (),
+) -> str:
+    """Run a program to its end and return what it wrote to standard output.
+
+    Args:
+        argv: The program and its arguments; never passed through a shell.
+        why: What it does for us, for the log and for the error: "make the root file system".
+        stdin: What it reads; nothing by default.
+        env: Variables added to the scrubbed environment.
+        accept: Exit statuses that are not failures.
+        on_line: Called with each line of either stream while it runs.
+        shown: The part of `argv` that an error shows; all of it when left out.
+
+    Raises:
+        CommandFailed: it ended with another status or by a signal.
+        HostError: there is no such program.
+    """
+    LOG.debug("%s\n+ %s", why, shlex.join(argv))
+    tail: deque[str] = deque(maxlen=TAIL_LINES)
+    out: list[str] = []
+
+    def heard(line: str) -> None:
+        text = line.rstrip("\n")
+        LOG.debug("  %s", text)
+        tail.append(text)
+        if on_line is not None:
+            on_line(text)
+
+    def heard_out(line: str) -> None:
+        out.append(line)
+        heard(line)
+
+    try:
+        program = sh.Command(argv[0])
+    except sh.CommandNotFound as error:
+        raise HostError(f"{why}: there is no program {argv[0]}", hint="run `satchel doctor`") from error
+    process = program(
+        *argv[1:],
+        _in=stdin,
+        _out=heard_out,
+        _err=heard,
+        _env={**scrubbed_environment(), **(env or {})},
+        _tty_out=False,
+        _tty_in=False,
+        _bg=True,
+        _bg_exc=False,
+        _new_session=False,
+        _decode_errors="replace",
+        _ok_code=list(accept),
+    )
+    try:
+        process.wait()
+    except sh.ErrorReturnCode as error:
+        raise CommandFailed(shown or argv, why=why, status=error.exit_code, tail="\n".join(tail)) from error
+    except BaseException:
+        process.kill()
+        raise
+    return "".join(out)

@@ -1,0 +1,197 @@
+"""Become root of a small world of our own.
+
+A build needs several owners in one tree (root, `kolibri`, `_apt` ...), overlay mounts and `chroot`, and must leave
+nothing behind when it is killed. A user namespace with a range of ids gives the first, its own mount and process
+namespaces the last: when the process that entered dies, by whatever signal, the kernel ends every process and every
+mount inside.
+
+The range is the one in /etc/subuid for an ordinary user (mapped by the setuid helpers newuidmap and newgidmap), and the
+first 65,536 ids as they are for root, which also works where root itself lives in a container.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import pwd
+import shutil
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+from builder.errors import HostError, MissingTool
+from builder.host.command import run
+
+IDS: Final = 65_536
+"""Ids that Debian expects to exist: 0 to 65535 (`nobody` is 65534)."""
+
+_CLONE_NEWNS = 0x0002_0000
+_CLONE_NEWUSER = 0x1000_0000
+_CLONE_NEWPID = 0x2000_0000
+_PR_SET_PDEATHSIG = 1
+_MS_REC_PRIVATE = 0x4000 | 0x40000
+
+_RELAYED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _call(result: int, what: str) -> None:
+    if result != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, f"{what}: {os.strerror(code)}")
+
+
+def subordinate_range(table: Path, *, user: str, uid: int) -> tuple[int, int] | None:
+    """First id and count of a user's line in /etc/subuid or /etc/subgid that is large enough; none without one."""
+    lines = table.read_text().splitlines() if table.exists() else []
+    for line in lines:
+        name, _, numbers = line.partition(":")
+        first, _, count = numbers.partition(":")
+        if name in {user, str(uid)} and count.isdigit() and int(count) >= IDS - 1:
+            return int(first), int(count)
+    return None
+
+
+def _map_ids(child: int) -> None:
+    if os.geteuid() == 0:
+        for kind in ("uid", "gid"):
+            Path(f"/proc/{child}/{kind}_map").write_text(f"0 0 {IDS}\n")
+        return
+    user = pwd.getpwuid(os.getuid()).pw_name
+    for kind, own in (("uid", os.getuid()), ("gid", os.getgid())):
+        helper, table = f"new{kind}map", Path(f"/etc/sub{kind}")
+        if shutil.which(helper) is None:
+            raise MissingTool(helper, why="to give an ordinary user a range of ids", package="uidmap")
+        found = subordinate_range(table, user=user, uid=os.getuid())
+        if found is None:
+            raise HostError(
+                f"{user} has no range of {IDS - 1:,} ids in {table}, so a tree with several owners cannot be made",
+                hint=f"sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {user}",
+            )
+        argv = (helper, str(child), "0", str(own), "1", "1", str(found[0]), str(IDS - 1))
+        run(argv, why=f"map {kind}s for the build")
+
+
+def _relay_signals_to(child: int) -> None:
+    def relay(number: int, _frame: FrameType | None) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(child, number)
+
+    for number in _RELAYED:
+        signal.signal(number, relay)
+
+
+def _wait_and_exit(child: int) -> None:
+    _, status = os.waitpid(child, 0)
+    code = os.waitstatus_to_exitcode(status)
+    os._exit(128 - code if code < 0 else code)
+
+
+def _die_with_parent() -> None:
+    _call(_libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "prctl")
+
+
+def inside() -> bool:
+    """Whether this process has already entered."""
+    return os.environ.get("SATCHEL_NAMESPACE") == str(Path("/proc/self/ns/user").stat().st_ino)
+
+
+def enter() -> None:
+    """Go on as root of new user, mount and process namespaces.
+
+    The calling process stays outside as a supervisor that passes on signals and the exit status; only its grandchild,
+    process 1 of the new world, returns from this function. Call it early: threads do not survive it.
+
+    Raises:
+        HostError: the kernel or the host's configuration does not allow it; the hint says what to change.
+    """
+    if inside():
+        return
+    sys.stdout.flush()
+    sys.stderr.flush()
+    ready, mapped = os.pipe(), os.pipe()
+    middle = os.fork()
+    if middle:
+        os.close(mapped[0])
+        os.close(ready[1])
+        with os.fdopen(ready[0]) as message:
+            refusal = message.read()
+        if refusal:
+            os.waitpid(middle, 0)
+            raise HostError(f"this host does not let us make a user namespace: {refusal}", hint=_namespace_advice())
+        try:
+            _map_ids(middle)
+        except BaseException:
+            os.kill(middle, signal.SIGKILL)
+            os.waitpid(middle, 0)
+            raise
+        _relay_signals_to(middle)
+        os.write(mapped[1], b"x")
+        _wait_and_exit(middle)
+
+    os.close(ready[0])
+    os.close(mapped[1])
+    _die_with_parent()
+    try:
+        _call(_libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNS | _CLONE_NEWPID), "unshare")
+    except OSError as error:
+        os.write(ready[1], str(error).encode())
+        os._exit(1)
+    os.close(ready[1])
+    if os.read(mapped[0], 1) != b"x":
+        os._exit(1)
+    os.close(mapped[0])
+    os.setresgid(0, 0, 0)
+    os.setresuid(0, 0, 0)
+    first = os.fork()
+    if first:
+        _relay_signals_to(first)
+        _wait_and_exit(first)
+
+    # Changing ids cleared the death signal; without it a SIGKILL of the supervisors would leave us running.
+    _die_with_parent()
+    _call(_libc.mount(b"none", b"/", None, _MS_REC_PRIVATE, None), "make mounts private")
+    _call(_libc.mount(b"proc", b"/proc", b"proc", 0, None), "mount /proc")
+    for number in _RELAYED:
+        # For process 1 the kernel drops every signal that has no handler.
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, lambda received, _frame: os._exit(128 + received))
+    os.umask(0o022)
+    os.environ["SATCHEL_NAMESPACE"] = str(Path("/proc/self/ns/user").stat().st_ino)
+
+
+def _namespace_advice() -> str:
+    restricted = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
+    if restricted.exists() and restricted.read_text().strip() == "1":
+        return "AppArmor forbids it: sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0"
+    return "in a container, allow it with `--security-opt seccomp=unconfined`; on a host, see user.max_user_namespaces"
+
+
+@contextmanager
+def overlay_mounted(layers: tuple[Path, ...], *, upper: Path, work: Path, target: Path) -> Iterator[Path]:
+    """Mount `layers` (the lowest first) below a writable `upper` at `target`, until the block ends.
+
+    Raises:
+        HostError: the file system that holds the cache cannot carry an overlay (one that is an overlay itself).
+    """
+    for directory in (upper, work, target):
+        directory.mkdir(parents=True, exist_ok=True)
+    lower = ":".join(os.fspath(layer) for layer in reversed(layers))
+    # userxattr: opaque marks as user.* attributes, the only kind a user namespace may write.
+    options = f"lowerdir={lower},upperdir={upper},workdir={work},userxattr"
+    try:
+        _call(_libc.mount(b"overlay", os.fsencode(target), b"overlay", 0, options.encode()), "mount overlay")
+    except OSError as error:
+        raise HostError(
+            f"cannot stack layers at {target.parent}: {error}",
+            hint="set SATCHEL_CACHE to a directory on ext4, btrfs or xfs",
+        ) from error
+    try:
+        yield target
+    finally:
+        _call(_libc.umount2(os.fsencode(target), 2), "unmount overlay")

@@ -1,0 +1,1 @@
+"""The demonstration channel: real lessons, made by Satchel itself, the same bytes every time."""

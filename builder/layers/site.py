@@ -1,0 +1,73 @@
+"""What a layer gets to work with, and what every kind of layer is."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Protocol
+
+from builder.host.sandbox import Mount, Sandbox
+from builder.host.tools import Tools
+from builder.progress import Reporter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """The building site: the tree as the layers below left it, writable, and the means to change it."""
+
+    tree: Path
+    tools: Tools
+    scratch: Path
+    """Room for what is needed only while a layer is made."""
+    pools: Path
+    """Downloads that several layers and builds share."""
+    reporter: Reporter
+
+    def inside(self, *mounts: Mount, network: bool = False) -> Sandbox:
+        """A sandbox whose root directory is the tree itself."""
+        return Sandbox(root=self.tree, writable=True, mounts=mounts, network=network)
+
+    def pool(self, name: str) -> Path:
+        """A directory for downloads of one kind."""
+        path = self.pools / name
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+
+class Layer(Protocol):
+    """One step in the growth of the tree."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in plans, in progress and in the store."""
+
+    def parts(self) -> Mapping[str, str]:
+        """Everything that can change its result, besides the layers below: named values or digests."""
+
+    def build(self, site: Site) -> None:
+        """Change the tree."""
+
+
+def digest(data: bytes | str) -> str:
+    """The SHA-256 of some bytes or of a text, in hexadecimal."""
+    return hashlib.sha256(data.encode() if isinstance(data, str) else data).hexdigest()
+
+
+def code_digest(*modules: ModuleType | object) -> str:
+    """The digest of the source of the modules (or of the modules of classes) that make a layer."""
+    sources: list[str] = []
+    for thing in modules:
+        module = thing if isinstance(thing, ModuleType) else inspect.getmodule(thing)
+        assert module is not None
+        sources.append(inspect.getsource(module))
+    return digest("\0".join(sources))
+
+
+def tree_digest(directory: Path) -> str:
+    """The digest of all files of a directory of the project: their names and bytes."""
+    files = (path for path in sorted(directory.rglob("*")) if path.is_file() and "__pycache__" not in path.parts)
+    return digest("\0".join(f"{path.relative_to(directory)} {digest(path.read_bytes())}" for path in files))

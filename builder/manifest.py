@@ -1,0 +1,135 @@
+"""manifest.json: everything that flash, audit and boot test may know about an image.
+
+They read this and the image, and never a recipe. A copy without the digests lies on the image's own EFI system
+partition, so that an image that lost its manifest can still say what it is.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from builder.errors import ArtifactError
+from builder.recipe.model import Check, DataClass, FileSystem, Recipe, Subvolume
+
+SCHEMA = 1
+
+ON_ESP = "satchel/manifest.json"
+"""Where the copy lies on the EFI system partition."""
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Package(_Record):
+    """One piece of installed software."""
+
+    name: str
+    version: str
+    kind: Literal["deb", "wheel"]
+    where: str = "/"
+    """The virtual environment of a wheel."""
+
+
+class PartitionRecord(_Record):
+    """One partition, where it lies and what is in it."""
+
+    number: int
+    name: str
+    type: str
+    guid: str
+    start_bytes: int
+    size_bytes: int
+    filesystem: FileSystem | None
+    filesystem_uuid: str | None
+    label: str | None
+    mount: str | None
+    options: tuple[str, ...]
+    data: DataClass
+    grow: bool
+    subvolumes: tuple[Subvolume, ...]
+
+
+class DiskRecord(_Record):
+    """The disk."""
+
+    table: str
+    guid: str
+    size_bytes: int
+    partitions: tuple[PartitionRecord, ...]
+
+
+class ChannelRecord(_Record):
+    """One preloaded channel."""
+
+    id: str
+    name: str
+    version: int
+    resources: int
+    bytes: int
+
+
+class FileRecord(_Record):
+    """One file of dist/."""
+
+    sha256: str
+    size_bytes: int
+
+
+class Manifest(_Record):
+    """An image, described."""
+
+    schema_version: Literal[1] = 1
+    satchel: str
+    """The version of Satchel that made it."""
+    key: str
+    """The content key of everything that went into it."""
+    recipe: Recipe
+    """The resolved recipe."""
+    params: dict[str, str | int | bool]
+    """The values that were chosen."""
+    locks: dict[str, str]
+    """Digests of what the recipe's names meant on the day: apt packages, wheels, tools, content."""
+    packages: tuple[Package, ...]
+    disk: DiskRecord
+    boot: tuple[str, ...]
+    checks: tuple[Check, ...]
+    content: tuple[ChannelRecord, ...]
+    digests: dict[str, FileRecord] = {}
+    """Files beside the manifest; empty in the copy that lies inside the image."""
+
+    def to_json(self) -> str:
+        """The text of manifest.json."""
+        return self.model_dump_json(indent=1) + "\n"
+
+
+def parse_manifest(text: str | bytes, *, source: str) -> Manifest:
+    """A manifest from its text.
+
+    Raises:
+        ArtifactError: it is not one of ours, or of a version that this Satchel does not know.
+    """
+    try:
+        return Manifest.model_validate_json(text)
+    except ValidationError as error:
+        first: Any = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise ArtifactError(
+            f"{source} is not a manifest of version {SCHEMA}: {place}: {first['msg']}",
+            hint="build the image again with this version of Satchel",
+        ) from error
+
+
+def read_manifest(path: Path) -> Manifest:
+    """The manifest in a file.
+
+    Raises:
+        ArtifactError: there is none, or it cannot be read as one.
+    """
+    try:
+        return parse_manifest(path.read_bytes(), source=str(path))
+    except OSError as error:
+        raise ArtifactError(f"{path}: {error.strerror}") from error

@@ -1,0 +1,1 @@
+"""Recipe and facts in, decisions out: layer keys, reasons, the disk layout. Pure."""

@@ -1,0 +1,1 @@
+"""What the person wrote: loaded with line marks, merged, validated as a whole, frozen. Knows nothing of the machine."""

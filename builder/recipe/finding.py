@@ -1,0 +1,54 @@
+"""What rules between keys say, and the questions that several of them ask. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from builder.recipe.model import DataClass, Recipe
+from builder.recipe.tree import Keys
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something wrong at a key."""
+
+    keys: Keys
+    message: str
+    hint: str = ""
+
+
+Rule: TypeAlias = Callable[[Recipe], Iterator[Finding]]
+
+
+@dataclass(frozen=True, slots=True)
+class Mounted:
+    """A mount point, the key that asks for it and what its data is."""
+
+    path: str
+    keys: Keys
+    data: DataClass
+
+    def holds(self, path: str) -> bool:
+        """Whether a path lies on this file system, unless another one is mounted between."""
+        return path == self.path or path.startswith(self.path.rstrip("/") + "/")
+
+
+def mounted(recipe: Recipe) -> Iterator[Mounted]:
+    """Every mount point of partitions and subvolumes."""
+    for i, partition in enumerate(recipe.disk.partitions):
+        keys: Keys = ("disk", "partitions", i)
+        if partition.mount:
+            yield Mounted(partition.mount, (*keys, "mount"), partition.data)
+        for j, subvolume in enumerate(partition.subvolumes):
+            yield Mounted(subvolume.mount, (*keys, "subvolumes", j, "mount"), subvolume.data)
+
+
+def repeated(values: Iterable[tuple[Keys, str]], what: str) -> Iterator[Finding]:
+    """A finding for each value that was there before."""
+    seen: set[str] = set()
+    for keys, value in values:
+        if value in seen:
+            yield Finding(keys, f"the {what} {value} is there twice")
+        seen.add(value)

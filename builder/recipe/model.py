@@ -1,0 +1,481 @@
+"""The recipe, schema version 1: frozen values that mean the same on every machine. Pure.
+
+The descriptions of the fields are the reference manual: `satchel explain KEY` and the JSON Schema are made from them.
+Rules that concern several keys at once live in `semantics`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+
+from builder.units import parse_size
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a text must look like: a pattern for programs, and the same in words for people."""
+
+    pattern: str
+    words: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Check the text after its type."""
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """The pattern, and the words under the name that editors show instead of it."""
+        return {**handler(schema), "pattern": f"^{self.pattern}$", "patternErrorMessage": self.words}
+
+    def _check(self, text: str) -> str:
+        if re.fullmatch(self.pattern, text) is None:
+            raise ValueError(f'"{text}" is not {self.words}')
+        return text
+
+
+def _text_number_or_truth(value: object) -> object:
+    if not isinstance(value, str | int):
+        raise ValueError("write a text, a whole number, true or false")
+    return value
+
+
+def _size(value: object) -> int:
+    if not isinstance(value, str | int):
+        raise ValueError("write a number with a unit such as 512MiB")
+    size = parse_size(value)
+    if size <= 0:
+        raise ValueError("a size must be more than 0")
+    return size
+
+
+def _size_or_fit(value: object) -> int | str:
+    return "fit" if value == "fit" else _size(value)
+
+
+_SIZE_SCHEMA: dict[str, Any] = {"type": ["string", "integer"], "format": "size", "examples": ["512MiB", "8 GB"]}
+
+Size = Annotated[int, BeforeValidator(_size), WithJsonSchema(_SIZE_SCHEMA)]
+SizeOrFit = Annotated[
+    int | Literal["fit"],
+    BeforeValidator(_size_or_fit),
+    WithJsonSchema({**_SIZE_SCHEMA, "format": "size-or-fit", "examples": ["3GiB", "fit"]}),
+]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Name = Annotated[
+    str, Shape(r"[a-z][a-z0-9-]{0,35}", "a name of at most 36 small letters, digits and '-', beginning with a letter")
+]
+Mode = Annotated[str, Shape(r"0[0-7]{3,4}", 'an octal mode in quotes such as "0755"')]
+UnitName = Annotated[
+    str,
+    Shape(
+        r"[A-Za-z0-9@:_.\\-]+\.(service|socket|timer|path|target|mount|automount)",
+        "a unit with its ending, such as ssh.service",
+    ),
+]
+AptPackage = Annotated[str, Shape(r"[a-z0-9][a-z0-9+.-]+", "the name of a Debian package")]
+UserName = Annotated[
+    str, Shape(r"[a-z_][a-z0-9_-]{0,30}", "a login name of at most 31 small letters, digits, '-' and '_'")
+]
+ChannelId = Annotated[str, Shape(r"[0-9a-f]{32}", "a channel id of 32 hexadecimal digits")]
+ParameterName = Annotated[str, Shape(r"[a-z][a-z0-9_]*", "small letters, digits and '_', beginning with a letter")]
+AbsolutePath = Annotated[
+    str,
+    Shape(
+        r"(?!.*/\.\.?(/|$))(/|(/[^/\s]+)+)",
+        "an absolute path without spaces, without '..' and without a slash at the end",
+    ),
+    Field(examples=["/srv/data"]),
+]
+
+
+class Part(BaseModel):
+    """Base of every part of a recipe: frozen, and a key that it does not know is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Choice(Part):
+    """Base of the parts that are one of several kinds: the key that is given says which."""
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        kinds = [name for name, field in type(self).model_fields.items() if not field.is_required()]
+        given = [name for name in kinds if getattr(self, name) is not None]
+        if len(given) != 1:
+            found = f"both {' and '.join(given)} are" if given else "none is"
+            raise ValueError(f"exactly one of {', '.join(kinds)} must be given, but {found}")
+        return self
+
+
+class DataClass(StrEnum):
+    """What may happen to data when a device is repaired, updated or reset."""
+
+    SYSTEM = "system"
+    CONTENT = "content"
+    VALUABLE = "valuable"
+    DISPOSABLE = "disposable"
+
+
+class FileSystem(StrEnum):
+    """The file systems that Satchel can make from a tree."""
+
+    VFAT = "vfat"
+    EXT4 = "ext4"
+    BTRFS = "btrfs"
+
+
+class Base(Part):
+    """The distribution that everything stands on."""
+
+    distribution: Literal["debian"] = "debian"
+    """The distribution."""
+    suite: Literal["trixie"] = "trixie"
+    """The release; trixie is Debian 13."""
+    architecture: Literal["amd64"] = "amd64"
+    """The processor architecture of the device."""
+    components: tuple[Literal["main", "contrib", "non-free", "non-free-firmware"], ...] = ("main",)
+    """Parts of the archive to take packages from."""
+    mirror: str | None = None
+    """Address of a package mirror. Left out, the tools choose the distribution's default."""
+
+
+class PipApplication(Part):
+    """A Python application in a virtual environment of its own."""
+
+    venv: AbsolutePath
+    """Where the environment lies on the device."""
+    requirements: str
+    """A requirements file, beside the file that names it; every line is pinned with `--hash`."""
+    remove: tuple[str, ...] = ()
+    """Patterns of files in the environment's site-packages to leave out, such as `kolibri/dist/cext`."""
+
+
+class Packages(Part):
+    """Software by package manager."""
+
+    apt: tuple[AptPackage, ...] = ()
+    """Debian packages. Recommended packages are not pulled in; name what you want."""
+    pip: tuple[PipApplication, ...] = ()
+    """Python applications."""
+
+
+class User(Part):
+    """An account on the device. No account has a password in the image."""
+
+    name: UserName
+    """The login name."""
+    system: bool = False
+    """A service account: no login shell, an id below 1000."""
+    home: AbsolutePath | None = None
+    """The home directory; made only for people, not for service accounts."""
+    groups: tuple[str, ...] = ()
+    """Further groups, such as `sudo`."""
+    shell: AbsolutePath | None = None
+    """The login shell; `/bin/bash` for people and `/usr/sbin/nologin` for services when left out."""
+    authorized_keys: tuple[str, ...] = ()
+    """Public SSH keys that may log in as this user."""
+    console_password: bool = False
+    """Give this user the device's own random password at first boot, for use on the console only."""
+
+
+class Ownership(Part):
+    """Owner and mode for the files of an overlay that match a pattern; later entries win."""
+
+    match: str
+    """A glob pattern over the path on the device without its first slash: `usr/lib/satchel/*`, `etc/**`."""
+    mode: Mode | None = None
+    """Permission bits, such as `"0755"`."""
+    owner: str | None = None
+    """A user name of the image."""
+    group: str | None = None
+    """A group name of the image."""
+
+
+class Overlay(Part):
+    """A directory under overlays/ whose files go into the image.
+
+    Ownership and modes are declared here and never inherited from the checkout: root, 0644 for files, 0755 for
+    directories. A file that ends in `.j2` is rendered with `recipe` and `params` and loses that ending.
+    """
+
+    name: Name
+    """The directory under overlays/."""
+    ownership: tuple[Ownership, ...] = ()
+    """Exceptions from root, 0644 and 0755."""
+
+
+class Units(Part):
+    """What systemd starts."""
+
+    enable: tuple[UnitName, ...] = ()
+    """Units to enable."""
+    mask: tuple[UnitName, ...] = ()
+    """Units that must never start."""
+
+
+class Subvolume(Part):
+    """A btrfs subvolume."""
+
+    name: Annotated[str, Shape(r"@[a-z0-9-]*", "a subvolume name such as @home")]
+    """Its name, by custom beginning with `@`."""
+    mount: AbsolutePath
+    """Where it is mounted on the device."""
+    data: DataClass
+    """What may happen to the data in it."""
+    options: tuple[str, ...] = ()
+    """Mount options besides those of the partition."""
+
+
+class Partition(Part):
+    """One partition of the disk, in the order of the disk."""
+
+    name: Name
+    """The partition's name, also in the partition table."""
+    type: Literal["bios-boot", "esp", "linux"] = "linux"
+    """`bios-boot` holds GRUB's core for legacy BIOS, `esp` is the EFI system partition."""
+    size: SizeOrFit
+    """A size such as `3GiB`, or `fit`: as large as what goes into it, plus `free`."""
+    free: Size | None = None
+    """Room to leave free in a partition with `size: fit`."""
+    min: Size | None = None
+    """Never smaller than this, for a partition with `size: fit`."""
+    grow: bool = False
+    """Grow to the end of the disk at first boot; only the last partition can."""
+    filesystem: FileSystem | None = None
+    """The file system; none for `bios-boot`."""
+    label: Annotated[str, StringConstraints(min_length=1, max_length=16)] | None = None
+    """The file system's label; for vfat at most 11 characters."""
+    mount: AbsolutePath | None = None
+    """Where it is mounted on the device; a btrfs with subvolumes has mount points there instead."""
+    options: tuple[str, ...] = ()
+    """Mount options."""
+    data: DataClass = DataClass.SYSTEM
+    """What may happen to the data in it."""
+    compress: Annotated[str, Shape(r"zstd:([1-9]|1[0-5])", "a compression from zstd:1 to zstd:15")] | None = None
+    """Compression of a btrfs, in the image and on the device, such as `zstd:3`."""
+    subvolumes: tuple[Subvolume, ...] = ()
+    """Subvolumes of a btrfs."""
+
+
+class Disk(Part):
+    """The disk that a card or a hard disk will carry."""
+
+    table: Literal["gpt"] = "gpt"
+    """The partition table."""
+    boot: Annotated[tuple[Literal["uefi", "bios"], ...], Field(min_length=1)] = ("uefi", "bios")
+    """The firmware that the one image boots on."""
+    cmdline: tuple[str, ...] = ()
+    """Kernel parameters besides `root=`."""
+    card: Size = parse_size("7.2 GB")
+    """The smallest card that the image must fit on. The default is what cards sold as "8 GB" really hold at least."""
+    partitions: Annotated[tuple[Partition, ...], Field(min_length=1)]
+    """The partitions, in order."""
+
+
+class Kolibri(Part):
+    """The learning platform: where it lies and how it listens."""
+
+    venv: AbsolutePath = "/opt/kolibri"
+    """The virtual environment that holds it; one of `packages.pip`."""
+    user: str = "kolibri"
+    """The service account."""
+    home: AbsolutePath = "/srv/data/kolibri"
+    """`KOLIBRI_HOME`, on a partition with valuable data."""
+    content: AbsolutePath = "/srv/content/kolibri"
+    """Preloaded channels (`CONTENT_FALLBACK_DIRS`), on a partition with content."""
+    port: Port = 8080
+    """The port that people open."""
+    zip_port: Port = 8081
+    """The port of interactive content; pinned, because Kolibri would otherwise choose a new one at each start."""
+    telemetry: bool = False
+    """Let Kolibri report statistics to its makers whenever it finds the Internet."""
+
+
+class DemoChannel(Part):
+    """The channel that Satchel makes itself: small, real, the same bytes every time."""
+
+    languages: Annotated[tuple[Literal["en", "fr", "es", "sw"], ...], Field(min_length=1)] = ("en", "fr")
+    """Languages to make the resources in."""
+    lessons: Annotated[int, Field(ge=1, le=500)] = 12
+    """Number of lessons for each language; each is an HTML5 app and a document."""
+
+
+class DriveContent(Part):
+    """Channels from an exported Kolibri drive or any directory with `databases/` and `storage/`."""
+
+    directory: str
+    """The drive, its KOLIBRI_DATA folder or a content directory; relative to the file that names it."""
+    channels: tuple[ChannelId, ...] = ()
+    """Channel ids to take; all of them when left out."""
+
+
+class ContentSource(Choice):
+    """One source of content; exactly one of its keys is given."""
+
+    demo: DemoChannel | None = None
+    """The channel that Satchel makes itself."""
+    drive: DriveContent | None = None
+    """Channels from a drive or directory."""
+
+
+class Facility(Part):
+    """Defaults for the Kolibri facility that is born on each device."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=80)] = "School {code}"
+    """Its name; `{code}` becomes the device's facility code."""
+    preset: Literal["formal", "nonformal", "informal"] = "nonformal"
+    """Kolibri's own set of defaults for a school, a club or a home."""
+    language: Literal["en", "fr-fr", "es-es", "es-419", "sw-tz", "ar", "bn-bd", "hi-in", "pt-br", "ur-pk"] = "en"
+    """The language of the interface."""
+    admin: Annotated[str, Shape(r"[A-Za-z0-9_]{1,30}", "at most 30 letters, digits and '_'")] = "admin"
+    """The super admin's user name; its password is made on the device."""
+
+
+class FirstBoot(Part):
+    """What each device becomes when it starts for the first time."""
+
+    hostname: Annotated[
+        str,
+        Shape(
+            r"[a-z][a-z0-9-]*(\{code\})?[a-z0-9-]*", "small letters, digits and '-', with {code} for the device's code"
+        ),
+    ] = "satchel-{code}"
+    """The host name; `{code}` becomes the facility code in small letters."""
+    facility: Facility | None = None
+    """The Kolibri facility; none when the image has no Kolibri."""
+
+
+class HttpCheck(Part):
+    """An address that must answer."""
+
+    url: Annotated[
+        str, Shape(r"http://127\.0\.0\.1(:\d+)?/.*", "an address on the device, such as http://127.0.0.1:8080/status/")
+    ]
+    """An address on the device itself. The boot test also asks from outside."""
+    status: int = 200
+    """The HTTP status."""
+    json_contains: dict[str, Any] | None = None
+    """Values in the JSON answer, by dotted path: `{"0.name": "Demo"}`; the value `"*"` means any that is not empty."""
+
+
+class MountCheck(Part):
+    """A file system that must be mounted."""
+
+    path: AbsolutePath
+    """The mount point."""
+    type: str
+    """The file system type."""
+    options: tuple[str, ...] = ()
+    """Mount options that must be in force."""
+
+
+class ListenCheck(Part):
+    """A port that must be open."""
+
+    port: Port
+    """The port."""
+    protocol: Literal["tcp", "udp"] = "tcp"
+    """The protocol."""
+
+
+class CommandCheck(Part):
+    """A command that must succeed on the device."""
+
+    run: Annotated[tuple[str, ...], Field(min_length=1)]
+    """The command and its arguments; no shell."""
+    status: int = 0
+    """The exit status."""
+    stdout: str | None = None
+    """Text that must occur in its output."""
+
+
+class Check(Choice):
+    """A claim about the running device, proved there; exactly one of the kinds is given."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=80)]
+    """The claim in words."""
+    http: HttpCheck | None = None
+    """An address that must answer."""
+    unit: UnitName | None = None
+    """A unit that must be active."""
+    mount: MountCheck | None = None
+    """A file system that must be mounted."""
+    listen: ListenCheck | None = None
+    """A port that must be open."""
+    command: CommandCheck | None = None
+    """A command that must succeed."""
+
+
+class Outputs(Part):
+    """What stands in dist/ besides the image, its manifest and the checksums."""
+
+    zst: bool = True
+    """A compressed image, in independent frames."""
+    zst_level: Annotated[int, Field(ge=1, le=19)] = 9
+    """How hard to compress; more is slower."""
+    bmap: bool = True
+    """A block map, so that flashing skips what is empty and verifies what it wrote."""
+
+
+class Parameter(Part):
+    """A value that a technician may choose without editing the recipe: `--set NAME=VALUE`."""
+
+    type: Literal["string", "integer", "boolean", "size", "choice"]
+    """The kind of value."""
+    default: Annotated[str | int | bool, BeforeValidator(_text_number_or_truth)]
+    """The value when nobody chooses."""
+    choices: tuple[str, ...] = ()
+    """The allowed values of a choice."""
+    description: str
+    """What it means, for the person who chooses."""
+
+
+class Recipe(Part):
+    """A bootable image, described."""
+
+    version: Literal[1]
+    """The version of the recipe language."""
+    name: Name
+    """The name of the recipe and of the files it makes."""
+    description: str
+    """One sentence for people."""
+    params: dict[ParameterName, Parameter] = {}
+    """Values that may be chosen when building; used in any text as `{{ NAME }}`."""
+    base: Base = Base()
+    """The distribution that everything stands on."""
+    packages: Packages = Packages()
+    """Software by package manager."""
+    users: tuple[User, ...] = ()
+    """Accounts on the device."""
+    overlays: tuple[Overlay, ...] = ()
+    """Files that go into the image."""
+    units: Units = Units()
+    """What systemd starts."""
+    disk: Disk
+    """The disk."""
+    kolibri: Kolibri | None = None
+    """The learning platform."""
+    content: tuple[ContentSource, ...] = ()
+    """Channels to preload."""
+    firstboot: FirstBoot = FirstBoot()
+    """What each device becomes when it starts for the first time."""
+    checks: tuple[Check, ...] = ()
+    """Claims to be proved on the running device."""
+    outputs: Outputs = Outputs()
+    """What stands in dist/."""

@@ -1,0 +1,150 @@
+"""Rules that concern several keys of a recipe at once. Pure.
+
+Each rule names the sections that it reads and yields findings at keys; `RULES` is the whole list. Rules about the disk
+stand in `semantics_disk`. What needs the file system is in `sources`; what needs packages or content to be known is
+found by lock and plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from builder.recipe.finding import Finding, Rule, mounted, repeated
+from builder.recipe.model import DataClass, Recipe
+from builder.recipe.params import value_of
+from builder.recipe.problems import suggest
+from builder.recipe.semantics_disk import DISK_RULES
+
+
+def findings(recipe: Recipe, *, without: Collection[str] = ()) -> Iterator[Finding]:
+    """All findings of the rules that read none of the sections in `without`."""
+    for sections, rule in (*RULES, *DISK_RULES):
+        if not set(sections) & set(without):
+            yield from rule(recipe)
+
+
+def _named_twice(recipe: Recipe) -> Iterator[Finding]:
+    yield from repeated(((("users", i, "name"), user.name) for i, user in enumerate(recipe.users)), "user")
+
+
+def _overlay_twice(recipe: Recipe) -> Iterator[Finding]:
+    named = ((("overlays", i, "name"), overlay.name) for i, overlay in enumerate(recipe.overlays))
+    yield from repeated(named, "overlay")
+
+
+def _check_twice(recipe: Recipe) -> Iterator[Finding]:
+    yield from repeated(((("checks", i, "name"), check.name) for i, check in enumerate(recipe.checks)), "check")
+
+
+def _environment_twice(recipe: Recipe) -> Iterator[Finding]:
+    venvs = ((("packages", "pip", i, "venv"), app.venv) for i, app in enumerate(recipe.packages.pip))
+    yield from repeated(venvs, "virtual environment")
+
+
+def _parameter_defaults(recipe: Recipe) -> Iterator[Finding]:
+    for name, parameter in recipe.params.items():
+        if parameter.type == "choice" and not parameter.choices:
+            yield Finding(("params", name), "a choice needs `choices`")
+        elif parameter.type != "choice" and parameter.choices:
+            yield Finding(("params", name, "choices"), f"only a choice has `choices`; this is a {parameter.type}")
+        else:
+            try:
+                value_of(parameter, parameter.default)
+            except ValueError as error:
+                yield Finding(("params", name, "default"), str(error))
+
+
+def _system_users(recipe: Recipe) -> Iterator[Finding]:
+    for i, user in enumerate(recipe.users):
+        if user.system and user.console_password:
+            hint = "remove it, or remove `system: true`"
+            yield Finding(("users", i, "console_password"), "a service account cannot log in on the console", hint)
+
+
+def _enabled_and_masked(recipe: Recipe) -> Iterator[Finding]:
+    for i, unit in enumerate(recipe.units.mask):
+        if unit in recipe.units.enable:
+            hint = "a masked unit never starts; keep one of the two"
+            yield Finding(("units", "mask", i), f"{unit} is both enabled and masked", hint)
+
+
+def _masked_and_checked(recipe: Recipe) -> Iterator[Finding]:
+    for i, check in enumerate(recipe.checks):
+        if check.unit in recipe.units.mask:
+            yield Finding(("checks", i, "unit"), f"{check.unit} is masked, so it can never be active")
+
+
+def _kolibri_environment(recipe: Recipe) -> Iterator[Finding]:
+    venvs = [app.venv for app in recipe.packages.pip]
+    if recipe.kolibri and recipe.kolibri.venv not in venvs:
+        hint = suggest(recipe.kolibri.venv, venvs, of="the environments are") or "add one under `packages.pip`"
+        message = f"{recipe.kolibri.venv} is no virtual environment of `packages.pip`"
+        yield Finding(("kolibri", "venv"), message, hint)
+
+
+def _kolibri_user(recipe: Recipe) -> Iterator[Finding]:
+    names = [user.name for user in recipe.users]
+    if recipe.kolibri and recipe.kolibri.user not in names:
+        hint = suggest(recipe.kolibri.user, names, of="the users are") or "add it under `users`, with `system: true`"
+        yield Finding(("kolibri", "user"), f'there is no user "{recipe.kolibri.user}"', hint)
+
+
+def _kolibri_places(recipe: Recipe) -> Iterator[Finding]:
+    if not recipe.kolibri:
+        return
+    for key, path, wanted in (
+        ("home", recipe.kolibri.home, DataClass.VALUABLE),
+        ("content", recipe.kolibri.content, DataClass.CONTENT),
+    ):
+        owner = max((m for m in mounted(recipe) if m.holds(path)), key=lambda m: len(m.path), default=None)
+        found = f"on {owner.path}, which holds {owner.data} data" if owner else "on no partition"
+        if owner is None or owner.data != wanted:
+            hint = f"choose a place below a mount point with `data: {wanted}`"
+            yield Finding(("kolibri", key), f"{path} lies {found}", hint)
+
+
+def _kolibri_ports(recipe: Recipe) -> Iterator[Finding]:
+    if recipe.kolibri and recipe.kolibri.port == recipe.kolibri.zip_port:
+        message = f"`port` and `zip_port` are both {recipe.kolibri.port}; Kolibri needs two"
+        yield Finding(("kolibri", "zip_port"), message)
+
+
+def _content_without_kolibri(recipe: Recipe) -> Iterator[Finding]:
+    if recipe.content and not recipe.kolibri:
+        hint = "add `kolibri:`, or take `content:` away"
+        yield Finding(("content",), "there is content, but no Kolibri to show it", hint)
+
+
+def _facility_with_kolibri(recipe: Recipe) -> Iterator[Finding]:
+    if recipe.firstboot.facility and not recipe.kolibri:
+        hint = "add `kolibri:`, or take `facility:` away"
+        yield Finding(("firstboot", "facility"), "there is a facility, but no Kolibri to hold it", hint)
+    if recipe.kolibri and not recipe.firstboot.facility:
+        message = "Kolibri would start without a facility, and whoever opens it first would own it"
+        yield Finding(("firstboot",), message, "add `facility:` with at least a name")
+
+
+def _hostname_differs(recipe: Recipe) -> Iterator[Finding]:
+    if "{code}" not in recipe.firstboot.hostname:
+        message = "every device would have the same host name"
+        yield Finding(("firstboot", "hostname"), message, f'for example "{recipe.firstboot.hostname}-{{code}}"')
+
+
+RULES: tuple[tuple[tuple[str, ...], Rule], ...] = (
+    (("params",), _parameter_defaults),
+    (("users",), _named_twice),
+    (("users",), _system_users),
+    (("overlays",), _overlay_twice),
+    (("checks",), _check_twice),
+    (("packages",), _environment_twice),
+    (("units",), _enabled_and_masked),
+    (("units", "checks"), _masked_and_checked),
+    (("kolibri", "packages"), _kolibri_environment),
+    (("kolibri", "users"), _kolibri_user),
+    (("kolibri", "disk"), _kolibri_places),
+    (("kolibri",), _kolibri_ports),
+    (("kolibri", "content"), _content_without_kolibri),
+    (("kolibri", "firstboot"), _facility_with_kolibri),
+    (("firstboot",), _hostname_differs),
+)
+"""Every rule that is not about the disk alone, with the sections that it reads."""

@@ -1,0 +1,48 @@
+"""Every field that must differ between two devices of one image, and stay the same over reboots. No secret leaves."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from typing import Any
+
+from device import files
+from device.paths import Paths
+
+_FROM_FIRST_BOOT = {
+    "facility_code": "code",
+    "facility_id": "facility_id",
+    "dataset_id": "dataset_id",
+    "instance_id": "instance_id",
+}
+
+
+def identity(paths: Paths) -> dict[str, Any]:
+    """What this device says it is; what does not exist is null."""
+    try:
+        known = json.loads(files.read(paths.identity) or "{}")
+    except ValueError:
+        known = {}
+    password = files.read(paths.admin_password)
+    return {
+        "machine_id": files.read(paths.machine_id),
+        "hostname": files.read(paths.at("/proc/sys/kernel/hostname")),
+        "ssh_host_keys": _host_keys(paths),
+        **{field: known.get(key) for field, key in _FROM_FIRST_BOOT.items()},
+        "admin_password": f"sha256:{hashlib.sha256(password.encode()).hexdigest()}" if password else None,
+    }
+
+
+def _host_keys(paths: Paths) -> dict[str, str]:
+    """Fingerprints as `ssh-keygen -l` prints them, by kind."""
+    found = {}
+    for path in sorted(paths.at("/etc/ssh").glob("ssh_host_*_key.pub")):
+        kind = path.name.removeprefix("ssh_host_").removesuffix("_key.pub")
+        _, _, rest = (files.read(path) or "").partition(" ")
+        try:
+            blob = base64.b64decode(rest.partition(" ")[0])
+        except ValueError:
+            continue
+        found[kind] = "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
+    return found

@@ -1,0 +1,82 @@
+"""What Kolibri's own database says: the only witness that counts, because Kolibri's exit codes do not.
+
+Found by running Kolibri 0.19.5: it exits with 0 for inputs that leave a device to which nobody can log in, and a login
+sets `kolibriauth_facilityuser.last_login`, while a wrong password leaves it NULL.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+_BUSY_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provisioning:
+    """How far a Kolibri has come in being somebody's."""
+
+    provisioned: bool
+    """Kolibri's own flag."""
+    facilities: tuple[tuple[str, str, str], ...]
+    """Id, dataset id and name of each."""
+    superusers: tuple[str, ...]
+    """User names."""
+    instance_id: str | None
+    database_id: str | None
+
+    @property
+    def untouched(self) -> bool:
+        """Nobody has provisioned it, not even partly."""
+        return not (self.provisioned or self.facilities or self.superusers)
+
+    def complete(self, admin: str) -> bool:
+        """Exactly one facility, the named superuser, and Kolibri knows that it is provisioned."""
+        return self.provisioned and len(self.facilities) == 1 and admin in self.superusers
+
+
+@contextmanager
+def _reading(home: Path) -> Iterator[sqlite3.Connection]:
+    uri = f"{(home / 'db.sqlite3').absolute().as_uri()}?mode=ro"
+    with closing(sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS)) as connection:
+        yield connection
+
+
+def provisioning(home: Path) -> Provisioning:
+    """What the database of a home says.
+
+    Raises:
+        sqlite3.Error: it cannot be read.
+    """
+    with _reading(home) as db:
+        facilities = db.execute("SELECT id, dataset_id, name FROM kolibriauth_collection WHERE kind = 'facility'")
+        superusers = db.execute(
+            "SELECT u.username FROM kolibriauth_facilityuser u JOIN device_devicepermissions p ON p.user_id = u.id"
+            " WHERE p.is_superuser = 1"
+        )
+        flag = db.execute("SELECT is_provisioned FROM device_devicesettings").fetchone()
+        instance = db.execute("SELECT id, database_id FROM morango_instanceidmodel WHERE current = 1").fetchone()
+        return Provisioning(
+            provisioned=bool(flag and flag[0]),
+            facilities=tuple(facilities.fetchall()),
+            superusers=tuple(name for (name,) in superusers),
+            instance_id=instance[0] if instance else None,
+            database_id=instance[1] if instance else None,
+        )
+
+
+def admin_has_logged_in(home: Path) -> bool:
+    """Whether any super admin has ever logged in.
+
+    Raises:
+        sqlite3.Error: the database cannot be read.
+    """
+    with _reading(home) as db:
+        row = db.execute(
+            "SELECT 1 FROM kolibriauth_facilityuser u JOIN device_devicepermissions p ON p.user_id = u.id"
+            " WHERE p.is_superuser = 1 AND u.last_login IS NOT NULL LIMIT 1"
+        )
+        return row.fetchone() is not None

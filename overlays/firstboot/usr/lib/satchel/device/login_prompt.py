@@ -1,0 +1,77 @@
+"""What stands above the login prompt: how to reach this device and, until somebody has used it, the password.
+
+Owns /run/issue.d/satchel.issue. It lies in memory only, for root only, and is gone with the power.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+from pathlib import Path
+
+from device import files, kolibri_db
+from device.commands import BASE_ENVIRONMENT
+from device.paths import Paths
+from device.settings import Settings
+
+
+def text(*, recipe: str, code: str, hostname: str, port: int | None, admin: str, password: str | None) -> str:
+    """The notice, in agetty's notation: `\\4` becomes the address of the first network card that is up."""
+    lines = [f"Satchel {recipe}", f"  facility code  {code}", f"  name           {hostname}"]
+    lines.append(f"  open           http://\\4:{port}/" if port else "  address        \\4")
+    if password:
+        lines += [f"  user           {admin}", f"  password       {password}   (shown here until the first login)"]
+    return "\n".join(["", *lines, "", ""])
+
+
+def failure(step: str, reason: str, advice: str) -> str:
+    """The notice when first boot could not be finished."""
+    said = "\n  ".join(reason.replace("\\", "\\\\").splitlines())
+    return f"\nFirst boot stopped at the step '{step}'. Nothing is served until it is done.\n  {said}\n  {advice}\n\n"
+
+
+def show(paths: Paths, notice: str) -> None:
+    """Put a notice above every login prompt, also above those that are already on a screen."""
+    if files.read(paths.issue) == notice.strip():
+        return
+    files.write(paths.issue, notice, mode=0o600)
+    subprocess.run(("agetty", "--reload"), env=BASE_ENVIRONMENT, check=False, timeout=60)
+
+
+def current(paths: Paths, settings: Settings, facts: dict[str, str]) -> str:
+    """The notice of a device whose first boot is done."""
+    shown = settings.facility is not None or bool(settings.console_users)
+    admin = settings.facility.admin if settings.facility else ", ".join(settings.console_users)
+    return text(
+        recipe=settings.recipe,
+        code=facts["code"],
+        hostname=facts["hostname"],
+        port=settings.kolibri.port if settings.kolibri else None,
+        admin=admin,
+        password=files.read(paths.admin_password) if shown and not seen(paths, settings) else None,
+    )
+
+
+def seen(paths: Paths, settings: Settings) -> bool:
+    """Whether the administrator has logged in; remembered for good once it was so."""
+    if paths.admin_seen.exists():
+        return True
+    if not _logged_in(paths, settings):
+        return False
+    files.write(paths.admin_seen, "")
+    return True
+
+
+def _logged_in(paths: Paths, settings: Settings) -> bool:
+    if settings.kolibri is None:
+        return any(_has_session(paths.at("/run/systemd/users"), user) for user in settings.console_users)
+    try:
+        return kolibri_db.admin_has_logged_in(paths.at(settings.kolibri.home))
+    except sqlite3.Error:
+        return False
+
+
+def _has_session(users: Path, name: str) -> bool:
+    """Whether systemd-logind knows a session of the user; its files begin with `NAME=`."""
+    records = (record.read_text(encoding="utf-8", errors="replace") for record in users.glob("[0-9]*"))
+    return any(f"NAME={name}" in text.splitlines() for text in records)

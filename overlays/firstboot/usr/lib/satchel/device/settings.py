@@ -1,0 +1,71 @@
+"""What the recipe decided about first boot, as the builder wrote it into the image (`firstboot.json`)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from device.errors import DeviceError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facility:
+    """The Kolibri facility that shall be born here; `{code}` in its name stands for the facility code."""
+
+    name: str
+    preset: str
+    language: str
+    admin: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kolibri:
+    """Where Kolibri lies and how it listens."""
+
+    venv: str
+    user: str
+    home: str
+    content: str
+    port: int
+    zip_port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The recipe's part in first boot."""
+
+    recipe: str
+    hostname: str
+    """`{code}` stands for the facility code in small letters."""
+    facility: Facility | None
+    kolibri: Kolibri | None
+    console_users: tuple[str, ...]
+    """Accounts that get the administrator's password for the console."""
+    grow: str | None
+    """The mount point whose partition shall reach to the end of the disk."""
+    esp: str | None
+    """The mount point of the EFI system partition."""
+    mounts: tuple[str, ...]
+    """Every mount point that the recipe promises."""
+
+
+def load(path: Path) -> Settings:
+    """The settings in a file.
+
+    Raises:
+        DeviceError: the file is not what the builder writes.
+    """
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        return Settings(
+            **{
+                **raw,
+                "facility": Facility(**raw["facility"]) if raw["facility"] else None,
+                "kolibri": Kolibri(**raw["kolibri"]) if raw["kolibri"] else None,
+                "console_users": tuple(raw["console_users"]),
+                "mounts": tuple(raw["mounts"]),
+            }
+        )
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise DeviceError(f"{path} cannot be read: {error}", advice="Flash the device again.") from error

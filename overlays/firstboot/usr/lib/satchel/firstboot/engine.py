@@ -1,0 +1,63 @@
+"""Runs the steps that are not done, in order, and stops at the first that fails."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from device.errors import DeviceError
+from firstboot.device import Device
+from firstboot.journal import Facts, Journal
+from firstboot.screen import Screen
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step. Its work may be cut off anywhere and run again."""
+
+    name: str
+    doing: str
+    """What it does, in words for the screen."""
+    run: Callable[[Device], Facts]
+
+
+class StepFailed(Exception):
+    """A step could not be done."""
+
+    def __init__(self, step: str, reason: str, advice: str) -> None:
+        super().__init__(f"{step}: {reason}")
+        self.step = step
+        self.reason = reason
+        self.advice = advice
+
+
+def run(steps: Sequence[Step], device: Device, journal: Journal, screen: Screen) -> bool:
+    """Do what is not done yet and collect the facts of all steps in `device.facts`.
+
+    Returns:
+        Whether anything had to be done.
+
+    Raises:
+        StepFailed: a step failed; those before it are done, those after it were not tried.
+    """
+    worked = False
+    for number, step in enumerate(steps, start=1):
+        facts = journal.facts(step.name)
+        if facts is None:
+            screen.say(f"[{number}/{len(steps)}] {step.doing}")
+            facts = _try(step, device)
+            journal.mark(step.name, facts)
+            worked = True
+        device.facts.update(facts)
+    return worked
+
+
+def _try(step: Step, device: Device) -> Facts:
+    try:
+        return step.run(device)
+    except DeviceError as error:
+        raise StepFailed(step.name, error.reason, error.advice) from error
+    except (OSError, sqlite3.Error) as error:
+        advice = "The disk may be full or damaged. Switch the device off and on; if this stays, use another disk."
+        raise StepFailed(step.name, str(error), advice) from error

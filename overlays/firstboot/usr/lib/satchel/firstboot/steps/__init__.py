@@ -1,0 +1,32 @@
+"""The steps of first boot, in order. Each lies in its own file and may be run again after a power cut anywhere."""
+
+from __future__ import annotations
+
+from firstboot.engine import Step
+from firstboot.steps import (
+    admin_password,
+    code,
+    facility,
+    grow,
+    hostname,
+    identity,
+    kolibri_identity,
+    machine_id,
+    mounts,
+    report,
+    ssh_keys,
+)
+
+STEPS = (
+    Step(name="mounts", doing="looking for all parts of the disk", run=mounts.run),
+    Step(name="machine-id", doing="making a machine id", run=machine_id.run),
+    Step(name="code", doing="choosing a facility code", run=code.run),
+    Step(name="hostname", doing="setting the host name", run=hostname.run),
+    Step(name="grow", doing="growing the last partition to the end of the disk", run=grow.run),
+    Step(name="ssh-keys", doing="making SSH host keys", run=ssh_keys.run),
+    Step(name="admin-password", doing="making the administrator's password", run=admin_password.run),
+    Step(name="kolibri-identity", doing="fixing Kolibri's identity", run=kolibri_identity.run),
+    Step(name="facility", doing="making the facility", run=facility.run),
+    Step(name="identity", doing="writing down who this device is", run=identity.run),
+    Step(name="report", doing="writing the report to the boot partition", run=report.run),
+)

@@ -1,0 +1,37 @@
+"""An image that cannot boot does not pass, and the report says why: the default image, its root file system hidden."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+@pytest.mark.vm
+def test_an_image_that_finds_no_root_file_system_does_not_pass(default_image: Path, tmp_path: Path) -> None:
+    broken = tmp_path / default_image.name
+    subprocess.run(("cp", "--sparse=always", default_image, broken), check=True)
+    hide_root(broken)
+    command = [sys.executable, "-m", "builder", "test", str(broken), "--report", str(tmp_path / "logs"), "--json"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False, env=dict(os.environ))
+    assert done.returncode == 8
+    report = json.loads(done.stdout)
+    assert not report["passed"]
+    assert {(boot["firmware"], boot["outcome"]) for boot in report["boots"]} == {("uefi", "panic"), ("bios", "panic")}
+    assert all("initramfs" in " ".join(boot["problems"]) for boot in report["boots"])
+    assert all("(initramfs)" in boot["evidence"] for boot in report["boots"])
+    assert all(comparison["missing"] for comparison in report["comparisons"])
+
+
+def hide_root(image: Path) -> None:
+    """Have both boot loaders ask for a root file system that is not there; no file moves or changes its length."""
+    with image.open("r+b") as file:
+        beginning = file.read(512 * 2**20)
+        found = list(re.finditer(rb"root=UUID=[0-9a-f]{8}", beginning))
+        assert len(found) >= 2
+        for match in found:
+            file.seek(match.end() - 8)
+            file.write(b"deadbeef")

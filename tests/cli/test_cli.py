@@ -1,0 +1,94 @@
+"""What a person sees: help, results on stdout, errors on stderr with their exit codes, never a traceback."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from builder.errors import exit_codes
+
+from .conftest import Satchel
+
+VERBS = (
+    *("new", "check", "plan", "build", "boot", "shell", "test", "audit", "inspect", "explain", "schema", "doctor"),
+    "completion",
+)
+
+
+def test_help_lists_verbs_and_exit_codes(satchel: Satchel) -> None:
+    result = satchel("--help")
+    assert result.status == 0
+    for verb in VERBS:
+        assert f"\n    {verb}" in result.stdout
+    for code, meaning in exit_codes().items():
+        assert f"{code:>3}  {meaning}" in result.stdout
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_examples(satchel: Satchel, verb: str) -> None:
+    result = satchel(verb, "--help")
+    assert result.status == 0
+    assert f"examples:\n  satchel {verb}" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "text"),
+    [
+        (("fly",), 64, "invalid choice: 'fly'"),
+        (("build",), 64, "required: RECIPE"),
+        (("check", "kolibri-pv"), 2, "kolibri-pc"),
+        (("check", "absent.yml"), 2, "absent.yml"),
+        (("check", "kolibri-pc", "--set", "root_size"), 2, "NAME=VALUE"),
+        (("check", "kolibri-pc", "--set", "root_size=huge"), 2, "root_size"),
+        (("explain", "disk.partition"), 2, "partitions"),
+        (("inspect", "absent"), 10, "satchel build absent"),
+        (("audit", "absent.img"), 10, "absent.img"),
+        (("boot", "."), 10, "is a directory"),
+    ],
+)
+def test_errors_explain_and_never_trace(satchel: Satchel, arguments: tuple[str, ...], status: int, text: str) -> None:
+    result = satchel(*arguments)
+    assert result.status == status
+    assert text in result.stderr
+    assert result.stdout == ""
+    assert "Traceback" not in result.stderr
+
+
+def test_what_is_no_image_is_refused(satchel: Satchel, tmp_path: Path) -> None:
+    (tmp_path / "text.img").write_text("not a disk")
+    result = satchel("inspect", "text.img")
+    assert result.status == 10
+    assert "text.img is not a disk image" in result.stderr
+
+
+def test_check_as_json_gives_places(satchel: Satchel, tmp_path: Path) -> None:
+    (tmp_path / "bad.yml").write_text("version: 1\nname: bad\ndescription: x\ndisc: {}\n")
+    result = satchel("check", "bad.yml", "--json")
+    assert result.status == 2
+    problems = json.loads(result.stdout)["problems"]
+    places = [(problem["file"], problem["line"], problem["column"], problem["message"]) for problem in problems]
+    assert ("bad.yml", 4, 1, 'there is no key "disc"') in places
+
+
+def test_a_new_recipe_is_a_good_one(satchel: Satchel, tmp_path: Path) -> None:
+    assert satchel("new", "my-school", "--output", "my-school.yml").stdout == "my-school.yml\n"
+    assert satchel("check", "my-school.yml").status == 0
+    again = satchel("new", "my-school", "--output", "my-school.yml")
+    assert again.status == 10
+    assert "exists already" in again.stderr
+
+
+def test_schema_is_json(satchel: Satchel) -> None:
+    assert json.loads(satchel("schema").stdout)["title"] == "Satchel recipe"
+
+
+def test_completion_knows_the_verbs(satchel: Satchel) -> None:
+    script = satchel("completion", "bash").stdout
+    assert all(verb in script for verb in VERBS)
+
+
+def test_doctor_finds_this_machine_ready(satchel: Satchel) -> None:
+    result = satchel("doctor", "--json")
+    findings = json.loads(result.stdout)
+    assert result.status == 0, findings
+    assert {"newuidmap", "namespace", "overlay", "tools tree"} <= {finding["name"] for finding in findings}

@@ -1,0 +1,91 @@
+"""A build that is stopped at any moment leaves nothing half-made, and the next one succeeds."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from builder.host.places import REPOSITORY, cache_directory
+
+COMMAND = (sys.executable, "-m", "builder", "build", "kolibri-pc", "--force", "--progress", "plain")
+
+
+def start(dist: Path) -> subprocess.Popen[str]:
+    command = [*COMMAND, "--dist", str(dist)]
+    return subprocess.Popen(command, cwd=REPOSITORY, stderr=subprocess.PIPE, text=True, env=dict(os.environ))
+
+
+def processes_below(cache: Path) -> list[str]:
+    """Command lines of running programs that work in the cache."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().decode(errors="replace").split("\0")
+        except OSError:
+            continue
+        if any(word.startswith(str(cache)) for word in words):
+            found.append(" ".join(words))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("number", "after_step"),
+    [
+        (signal.SIGINT, "audit"),
+        (signal.SIGTERM, "partition esp"),
+        (signal.SIGKILL, "partition data"),
+        (signal.SIGKILL, "disk image"),
+    ],
+    ids=lambda value: str(value).replace(" ", "-"),
+)
+def test_stopped_build_leaves_nothing(
+    default_image: Path, tmp_path: Path, number: signal.Signals, after_step: str
+) -> None:
+    del default_image  # its layers are made
+    process = start(tmp_path)
+    assert process.stderr is not None
+    for line in process.stderr:
+        if f"  {after_step}" in line:
+            break
+    time.sleep(0.3)
+    process.send_signal(number)
+    process.stderr.read()
+    status = process.wait()
+    assert status == (-9 if number is signal.SIGKILL else 130)
+    deadline = time.monotonic() + 30
+    while (left := processes_below(cache_directory())) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert left == []
+    assert str(cache_directory()) not in Path("/proc/self/mounts").read_text()
+    assert not (tmp_path / "kolibri-pc").exists()
+    if number is not signal.SIGKILL:
+        assert list(tmp_path.iterdir()) == []
+        assert list((cache_directory() / "tmp").iterdir()) == []
+
+
+def test_the_next_build_sweeps_and_succeeds(default_image: Path, tmp_path: Path) -> None:
+    del default_image
+    killed = start(tmp_path)
+    assert killed.stderr is not None
+    for line in killed.stderr:
+        if "  partition esp" in line:
+            break
+    killed.kill()
+    killed.wait()
+    assert list(tmp_path.glob(".kolibri-pc.unfinished-*"))
+    assert list((cache_directory() / "tmp").iterdir())
+
+    process = start(tmp_path)
+    _, report = process.communicate()
+    assert process.returncode == 0, report
+    assert [path.name for path in tmp_path.iterdir()] == ["kolibri-pc"]
+    assert sorted(path.name for path in (tmp_path / "kolibri-pc").iterdir()) == sorted(
+        ["kolibri-pc.img", "kolibri-pc.img.zst", "kolibri-pc.img.bmap", "manifest.json", "SHA256SUMS", "build.log"]
+    )
+    assert list((cache_directory() / "tmp").iterdir()) == []
+    assert "apt (" not in report, "finished layers are used again"
+    subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=tmp_path / "kolibri-pc", check=True)

@@ -1,0 +1,165 @@
+"""A real Kolibri: what it imports, what it serves after the sealing, and what it must refuse."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from builder.errors import BuildFailed, CommandFailed
+from builder.kolibri.channels import RENDERABLE, find_channels
+from builder.kolibri.demo.texts import DATA
+from builder.kolibri.home import Source, available_resources, prepare_home
+from builder.kolibri.seal import seal
+from builder.kolibri.traces import unsealed
+
+from .kolibri_device import HOST, HostRunner, fetch, fetch_json, unprepared
+
+SCHEMA = "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name"
+
+
+def test_home_is_sealed_and_content_lies_apart(sealed):
+    assert unsealed(sealed.home) == ()
+    assert sorted(path.name for path in sealed.home.iterdir()) == [
+        ".data_version", "content", "db.sqlite3", "job_storage.sqlite3", "networklocation.sqlite3",
+        "notifications.sqlite3", "plugins.json", "sessions.sqlite3", "syncqueue.sqlite3",
+    ]  # fmt: skip
+    assert [path for path in (sealed.home / "content").rglob("*") if path.is_file()] == []
+    assert available_resources(sealed.home) == {sealed.channel.id: sealed.channel.resources}
+    (found,) = find_channels(Path(sealed.kolibri.content))
+    assert found == sealed.channel
+
+
+def test_marker_names_the_channels(sealed):
+    marker = json.loads((sealed.mount / ".satchel-content.json").read_text())
+    (entry,) = marker["channels"]
+    assert entry["id"] == sealed.channel.id
+    assert entry["resources"] == sealed.channel.resources == 12
+    assert entry["bytes"] == sealed.channel.size
+
+
+def test_pristine_copy_equals_the_home(sealed):
+    copy = sealed.mount / ".sealed-home"
+    files = sorted(path.name for path in sealed.home.iterdir() if path.is_file())
+    assert sorted(path.name for path in copy.iterdir()) == files
+    for name in files:
+        assert (copy / name).read_bytes() == (sealed.home / name).read_bytes()
+
+
+def test_another_build_gives_the_same_bytes(sealed, kolibri_venv, drive, tmp_path):
+    """A device's home must not depend on when it was made, or no image could be made twice."""
+    kolibri = unprepared(tmp_path, kolibri_venv)
+    sources = [Source(inside=str(drive[0]), channels=(drive[1],))]
+    prepare_home(HostRunner(), tree=HOST, kolibri=kolibri, sources=sources)
+    seal(HostRunner(), tree=HOST, kolibri=kolibri, mount=str(tmp_path / "content"))
+    for path in (path for path in sealed.home.rglob("*") if path.is_file()):
+        assert (Path(kolibri.home) / path.relative_to(sealed.home)).read_bytes() == path.read_bytes(), path.name
+
+
+def test_sealed_home_serves_its_channel(sealed, tmp_path):
+    device = sealed.clone(tmp_path / "home")
+    device.provision("Shule ya Mfano")
+    with device.served() as (pages, zips):
+        (channel,) = fetch_json(f"{pages}/api/public/v1/channels/")
+        assert channel["name"] == sealed.channel.name
+        assert channel["total_resource_count"] == sealed.channel.resources
+        assert sorted(channel["included_languages"]) == ["en", "sw"]
+        app = next(file for file in sealed.channel.files if file.name.endswith(".zip"))
+        assert b"lesson.js" in fetch(f"{zips}/content/zipcontent/{app.name}/index.html")
+        stored = f"{pages}/content/storage/{app.name[0]}/{app.name[1]}/{app.name}"
+        assert len(fetch(stored)) == app.size
+
+
+def test_two_clones_become_two_facilities(sealed, tmp_path):
+    identities = []
+    for name in ("one", "two"):
+        device = sealed.clone(tmp_path / name)
+        device.provision("Same name")
+        with closing(sqlite3.connect(device.home / "db.sqlite3")) as database:
+            query = "SELECT id, dataset_id FROM kolibriauth_collection WHERE kind = 'facility'"
+            ((facility, dataset),) = database.execute(query)
+            ((instance, database_id),) = database.execute("SELECT id, database_id FROM morango_instanceidmodel")
+        identities.append((facility, dataset, instance, database_id))
+    assert all(first != second for first, second in zip(*identities, strict=True))
+
+
+def test_part_of_a_channel_is_imported_as_its_manifest_offers_it(kolibri_venv, drive, tmp_path):
+    partial = tmp_path / "drive"
+    shutil.copytree(drive[0], partial)
+    with closing(sqlite3.connect(partial / "content" / "databases" / f"{drive[1].id}.sqlite3")) as database:
+        (topic,) = database.execute("SELECT id FROM content_contentnode WHERE lang_id = 'sw' AND level = 1").fetchone()
+    offer = {"channels": [{"id": drive[1].id, "version": 1, "include_node_ids": [topic]}]}
+    (partial / "content" / "manifest.json").write_text(json.dumps(offer))
+    channels = find_channels(partial)
+    kolibri = unprepared(tmp_path, kolibri_venv)
+    sources = [Source(inside=str(partial), channels=channels)]
+    prepare_home(HostRunner(), tree=HOST, kolibri=kolibri, sources=sources)
+    assert available_resources(Path(kolibri.home)) == {drive[1].id: 6}
+
+
+def test_a_channel_that_the_manifest_does_not_name_is_imported_whole(kolibri_venv, drive, tmp_path):
+    unnamed = tmp_path / "drive"
+    shutil.copytree(drive[0], unnamed)
+    (unnamed / "content" / "manifest.json").write_text(json.dumps({"channels": [], "channel_list_hash": ""}))
+    kolibri = unprepared(tmp_path, kolibri_venv)
+    sources = [Source(inside=str(unnamed), channels=find_channels(unnamed))]
+    prepare_home(HostRunner(), tree=HOST, kolibri=kolibri, sources=sources)
+    assert available_resources(Path(kolibri.home)) == {drive[1].id: 12}
+
+
+def test_a_drive_that_lacks_a_file_fails(kolibri_venv, drive, tmp_path):
+    broken = tmp_path / "drive"
+    shutil.copytree(drive[0], broken)
+    (broken / "content" / drive[1].files[0].path).unlink()
+    kolibri = unprepared(tmp_path, kolibri_venv)
+    with pytest.raises(CommandFailed):
+        prepare_home(
+            HostRunner(), tree=HOST, kolibri=kolibri, sources=[Source(inside=str(broken), channels=(drive[1],))]
+        )
+
+
+def test_what_kolibri_calls_success_is_counted(kolibri_venv, drive, tmp_path):
+    """A manifest that does not name the channel makes Kolibri import nothing and exit with 0."""
+    silent = tmp_path / "drive"
+    shutil.copytree(drive[0], silent)
+    (silent / "content" / "manifest.json").write_text(json.dumps({"channels": [], "channel_list_hash": ""}))
+    (whole,) = find_channels(silent)
+    kolibri = unprepared(tmp_path, kolibri_venv)
+    pretended = type(whole)(**{name: getattr(whole, name) for name in whole.__slots__} | {"partial": True})
+    with pytest.raises(BuildFailed, match="0 resources are available instead of 12"):
+        prepare_home(
+            HostRunner(), tree=HOST, kolibri=kolibri, sources=[Source(inside=str(silent), channels=(pretended,))]
+        )
+
+
+def test_our_schema_is_kolibris(kolibri_venv, tmp_path):
+    made = tmp_path / "kolibri.sqlite3"
+    program = f"""
+from kolibri.utils import env
+env.set_env()
+from sqlalchemy import create_engine
+from kolibri.core.content.contentschema.versions import content_schema_5
+content_schema_5.Base.metadata.create_all(create_engine("sqlite:///{made}"))
+"""
+    HostRunner().run((f"{kolibri_venv}/bin/python", "-c", program), why="make the tables of content schema 5",
+                     env={"KOLIBRI_HOME": str(tmp_path / "home")})  # fmt: skip
+    with closing(sqlite3.connect(made)) as theirs, closing(sqlite3.connect(":memory:")) as ours:
+        ours.executescript((DATA / "content_schema_5.sql").read_text())
+        tidy = [
+            [(kind, name, table, " ".join(sql.split())) for kind, name, table, sql in database.execute(SCHEMA)]
+            for database in (theirs, ours)
+        ]
+    assert tidy[0] == tidy[1]
+
+
+def test_our_presets_are_those_that_kolibri_shows(sealed, tmp_path):
+    device = sealed.clone(tmp_path / "home")
+    program = (
+        "from kolibri.core.content.utils.content_types_tools import renderable_files_presets as p; print(*sorted(p))"
+    )
+    shown = device.kolibri_command("manage", "shell", "-c", program)
+    assert set(shown.splitlines()[-1].split()) == RENDERABLE

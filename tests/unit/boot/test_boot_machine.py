@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import pytest
+
+from builder.boot.machine import Acceleration, DiskBus, MachineSpec
+from builder.boot.subject import Firmware
+
+
+def line(agent: int | None = 4, **facts: object) -> str:
+    spec = MachineSpec(
+        **{"name": "A", "firmware": Firmware.UEFI, "acceleration": Acceleration.TCG, **facts}  # type: ignore[arg-type]
+    )
+    return " ".join(spec.argv(control=3, agent=agent))
+
+
+def test_uefi_has_read_only_code_and_private_variables() -> None:
+    text = line()
+    assert "-machine q35" in text
+    assert "readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd" in text
+    assert "unit=1,format=raw,file=/job/machine/variables.fd" in text
+
+
+def test_bios_is_an_old_computer_without_uefi() -> None:
+    text = line(firmware=Firmware.BIOS)
+    assert "-machine pc" in text
+    assert "pflash" not in text
+
+
+@pytest.mark.parametrize(("kind", "cpu"), [(Acceleration.KVM, "host"), (Acceleration.TCG, "max")])
+def test_processor_follows_the_accelerator(kind: Acceleration, cpu: str) -> None:
+    assert f"-accel {kind} -cpu {cpu}" in line(acceleration=kind)
+
+
+@pytest.mark.parametrize(
+    ("bus", "device"),
+    [(DiskBus.VIRTIO, "virtio-blk-pci"), (DiskBus.AHCI, "ich9-ahci"), (DiskBus.USB, "usb-storage")],
+)
+def test_card_is_attached_as_asked(bus: DiskBus, device: str) -> None:
+    text = line(bus=bus)
+    assert device in text
+    assert text.count("drive=card") == 1
+
+
+def test_guest_has_no_internet_and_ports_come_from_the_kernel() -> None:
+    text = line(ports=(22, 8080))
+    assert "restrict=on,hostfwd=tcp:127.0.0.1:0-:22,hostfwd=tcp:127.0.0.1:0-:8080 " in text
+
+
+def test_agent_runs_only_where_its_port_is() -> None:
+    assert "name=org.satchel.agent" in line()
+    assert "org.satchel.agent" not in line(agent=None)
+    assert "mux=on" not in line()
+
+
+def test_a_person_gets_the_monitor_on_the_console() -> None:
+    assert "mux=on" in line(monitor_keys=True)
+    assert "-mon chardev=console,mode=readline" in line(monitor_keys=True)

@@ -1,0 +1,132 @@
+"""Reading drives: what is on them, what is missing, and what a person is told."""
+
+import json
+import shutil
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from builder.errors import PlanError
+from builder.kolibri.channels import content_directory, damaged_files, digest, find_channels, missing_files
+from builder.kolibri.demo.channel import make_demo_channel
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory):
+    drive = tmp_path_factory.mktemp("drive")
+    return drive, make_demo_channel(drive / "KOLIBRI_DATA" / "content", languages=("en", "fr"), lessons=2)
+
+
+@pytest.fixture
+def drive(original, tmp_path):
+    copy = tmp_path / "drive"
+    shutil.copytree(original[0], copy)
+    return copy, original[1]
+
+
+def node(content, channel, title):
+    with closing(sqlite3.connect(content / "databases" / f"{channel.id}.sqlite3")) as database:
+        return database.execute("SELECT id FROM content_contentnode WHERE title = ?", (title,)).fetchone()[0]
+
+
+@pytest.mark.parametrize("below", ["", "KOLIBRI_DATA", "KOLIBRI_DATA/content"])
+def test_finds_content_however_it_is_named(original, below):
+    assert find_channels(original[0] / below) == (original[1],)
+
+
+def test_says_where_it_looked(tmp_path):
+    with pytest.raises(PlanError) as caught:
+        find_channels(tmp_path)
+    assert "holds no Kolibri content" in str(caught.value)
+    assert "KOLIBRI_DATA" in str(caught.value)
+
+
+def test_names_channels_that_are_not_there(original):
+    drive, channel = original
+    assert find_channels(drive, only=[channel.id]) == (channel,)
+    with pytest.raises(PlanError, match="does not hold channel ffff") as caught:
+        find_channels(drive, only=["f" * 32])
+    assert channel.id in str(caught.value)
+
+
+def test_manifest_offers_a_part(drive):
+    directory, channel = drive
+    content = content_directory(directory)
+    topic = node(content, channel, "Leçons en français")
+    entry = {"id": channel.id, "version": channel.version, "include_node_ids": [topic]}
+    (content / "manifest.json").write_text(json.dumps({"channels": [entry]}))
+    (part,) = find_channels(directory)
+    assert part.partial
+    assert part.resources == channel.resources // 2
+    assert part.languages == ("fr",)
+    assert len(part.files) < len(channel.files)
+
+    entry["include_node_ids"] = [channel.root_id]
+    (content / "manifest.json").write_text(json.dumps({"channels": [entry]}))
+    assert find_channels(directory) == (channel,)
+
+    (content / "manifest.json").write_text("[]")
+    with pytest.raises(PlanError, match="manifest"):
+        find_channels(directory)
+
+
+def test_resources_that_kolibri_cannot_show_do_not_count(drive):
+    directory, channel = drive
+    path = content_directory(directory) / "databases" / f"{channel.id}.sqlite3"
+    with closing(sqlite3.connect(path)) as database, database:
+        app = database.execute("SELECT id FROM content_contentnode WHERE kind = 'html5'").fetchone()[0]
+        database.execute(
+            "UPDATE content_file SET preset = 'flash' WHERE preset = 'html5_zip' AND contentnode_id = ?", (app,)
+        )
+    (changed,) = find_channels(directory)
+    assert changed.resources == channel.resources - 1
+    assert len(changed.files) == len(channel.files) - 1
+
+
+def test_missing_and_damaged_files_are_named(drive):
+    directory, channel = drive
+    content = content_directory(directory)
+    gone, short, damaged = (content / file.path for file in channel.files[:3])
+    damaged.write_bytes(bytes([damaged.read_bytes()[0] ^ 1]) + damaged.read_bytes()[1:])
+    assert damaged_files(directory, channel) == (f"{channel.files[2].path} has MD5 {_md5(damaged)}",)
+    gone.unlink()
+    short.write_bytes(b"x")
+    assert missing_files(directory, channel) == (
+        f"{channel.files[0].path} is missing",
+        f"{channel.files[1].path} has 1 bytes instead of {channel.files[1].size}",
+    )
+
+
+def test_digest_follows_database_and_names(drive):
+    directory, channel = drive
+    before = digest(directory, [channel])
+    assert digest(directory, find_channels(directory)) == before
+    with (
+        closing(sqlite3.connect(content_directory(directory) / "databases" / f"{channel.id}.sqlite3")) as database,
+        database,
+    ):
+        database.execute("UPDATE content_channelmetadata SET version = 7")
+    (newer,) = find_channels(directory)
+    assert newer.version == 7
+    assert digest(directory, [newer]) != before
+
+
+def test_reading_leaves_nothing_behind(drive):
+    directory, _ = drive
+    before = sorted(directory.rglob("*"))
+    find_channels(directory)
+    assert sorted(directory.rglob("*")) == before
+
+
+def test_something_else_named_like_a_channel_is_explained(drive):
+    directory, _ = drive
+    (content_directory(directory) / "databases" / f"{'0' * 32}.sqlite3").write_bytes(b"not a database" * 1000)
+    with pytest.raises(PlanError, match="is not a channel database"):
+        find_channels(directory)
+
+
+def _md5(path):
+    import hashlib
+
+    return hashlib.md5(path.read_bytes()).hexdigest()

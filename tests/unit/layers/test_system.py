@@ -1,0 +1,36 @@
+from pathlib import Path
+
+from builder.host.places import RECIPES
+from builder.layers.system import fstab, hidden_below
+from builder.layers.units import UnitsLayer, unit_files
+from builder.recipe.load import load_recipe
+from builder.recipe.model import Units
+
+RECIPE = load_recipe(RECIPES / "kolibri-pc.yml").recipe
+
+
+def test_mount_table_of_the_default_recipe() -> None:
+    rows = [line.split() for line in fstab(RECIPE).splitlines() if not line.startswith("#")]
+    by_mount = {row[1]: row for row in rows}
+    assert set(by_mount) == {"/", "/home", "/var/log", "/boot/efi", "/srv/content", "/srv/data"}
+    assert by_mount["/"][2:] == ["btrfs", "noatime,compress=zstd:3,subvol=/@,x-systemd.growfs", "0", "0"]
+    assert by_mount["/"][0] == by_mount["/home"][0], "one btrfs, one UUID"
+    content = "ro,noatime,nodev,nosuid,nofail,x-systemd.device-timeout=90s"
+    assert by_mount["/srv/content"][2:] == ["ext4", content, "0", "0"]
+    assert by_mount["/srv/data"][5] == "2"
+    assert len({row[0] for row in rows}) == 4
+
+
+def test_what_other_file_systems_cover_stays_empty() -> None:
+    assert hidden_below(RECIPE, "/") == (
+        *("boot/efi", "dev", "home", "proc", "run", "srv/content", "srv/data", "sys", "tmp", "var/log"),
+    )
+    assert hidden_below(RECIPE, "/srv/data") == ()
+
+
+def test_units_are_found_where_packages_and_overlays_bring_them(tmp_path: Path) -> None:
+    for name in ("usr/lib/systemd/system/ssh.service", "etc/systemd/system/kolibri.service"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert unit_files(tmp_path) == {"ssh.service", "kolibri.service"}
+    assert UnitsLayer(units=Units(enable=("ssh.service",))).parts() != UnitsLayer(units=Units()).parts()

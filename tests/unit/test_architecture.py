@@ -1,0 +1,73 @@
+"""The house as docs/architecture.md draws it: who may import whom, and which library lives behind which door."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import builder
+
+ROOT = Path(builder.__file__).parent
+
+MAY_IMPORT = {
+    "recipe": {"errors", "units", "templates"},
+    "plan": {"errors", "units", "recipe"},
+    "host": {"errors", "units", "progress", "plan"},
+    "kolibri": {"errors", "recipe"},
+    "layers": {"errors", "host", "kolibri", "plan", "progress", "recipe", "templates"},
+    "disk": {"errors", "units", "host", "plan", "progress", "recipe"},
+    "audit": {"errors", "disk", "host", "kolibri", "plan", "progress", "recipe"},
+    "boot": {"errors", "units", "host", "progress", "recipe"},
+}
+"""Rooms that each room may use besides itself."""
+
+ONE_DOOR = {"sh": "host/command.py", "parted": "disk/read.py", "tqdm": "progress.py", "shtab": "cli.py"}
+"""Libraries with rough edges, and the one file that knows each."""
+
+PURE = ("plan", "units.py", "errors.py", "recipe/model.py", "recipe/semantics.py", "recipe/semantics_disk.py")
+"""No files, processes, clock, random numbers or environment."""
+
+IMPURE = {"os", "subprocess", "socket", "time", "random", "secrets", "tempfile", "shutil", "datetime", "sqlite3"}
+
+LONGEST = 500
+"""Lines of a module; a longer one is two."""
+
+MODULES = sorted(path for path in ROOT.rglob("*.py"))
+
+
+def imports(path: Path) -> set[str]:
+    """Full names of everything that a module imports."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_module_keeps_to_its_room(path: Path) -> None:
+    room = room_of(path)
+    used = {name.split(".")[1] for name in imports(path) if name.startswith("builder.")}
+    if room in MAY_IMPORT:
+        assert used - MAY_IMPORT[room] - {room} == set()
+    relative = path.relative_to(ROOT).as_posix()
+    libraries = {name.split(".")[0] for name in imports(path)}
+    assert {library for library in libraries & set(ONE_DOOR) if ONE_DOOR[library] != relative} == set()
+    if relative.startswith(PURE):
+        assert libraries & IMPURE == set()
+    assert len(path.read_text().splitlines()) <= LONGEST
+
+
+def test_every_door_exists() -> None:
+    for library, door in ONE_DOOR.items():
+        assert any(name.split(".")[0] == library for name in imports(ROOT / door))
+
+
+def test_rooms_of_the_table_exist() -> None:
+    assert {path.name for path in ROOT.iterdir() if path.is_dir() and path.name != "__pycache__"} == set(MAY_IMPORT)
