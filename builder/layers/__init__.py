@@ -41,5 +41,5 @@ def _layers(loaded: Loaded, overlays: Path) -> Iterator[Layer]:
         yield KolibriLayer(kolibri=recipe.kolibri, loaded=loaded)
     for overlay in recipe.overlays:
         yield OverlayLayer(overlay=overlay, loaded=loaded, directory=overlays / overlay.name)
-    yield UnitsLayer(units=recipe.units)
+    yield UnitsLayer(loaded=loaded)
     yield SystemLayer(recipe=recipe)

@@ -15,6 +15,7 @@ from typing import Final
 
 from builder.errors import BuildFailed
 from builder.host.command import run
+from builder.host.network import proxy_environment
 from builder.host.places import remove_tree
 from builder.host.sandbox import Mount
 from builder.layers.site import Layer, Site, code_digest, digest
@@ -84,6 +85,7 @@ class PipLayer(Layer):
 
 def _download(requirements: Path, pool: Path, site: Site) -> None:
     settings = {name: value for name, value in os.environ.items() if name.startswith(_HOST_SETTINGS)}
+    settings |= proxy_environment()
     command = (
         *(sys.executable, "-m", "pip", "download", "--require-hashes", "--no-deps", "--only-binary=:all:"),
         *("--python-version", PYTHON, "--implementation", "cp"),

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-from builder.errors import PlanError
+from builder.errors import RecipeError
 from builder.layers.site import Layer, Site, code_digest
-from builder.recipe.model import Units
+from builder.recipe.load import Loaded
 
 _DIRECTORIES = ("etc/systemd/system", "usr/lib/systemd/system")
 
@@ -18,29 +18,30 @@ _DIRECTORIES = ("etc/systemd/system", "usr/lib/systemd/system")
 class UnitsLayer(Layer):
     """The units that a recipe enables and masks."""
 
-    units: Units
+    loaded: Loaded
     name: str = "units"
 
     def parts(self) -> Mapping[str, str]:
         """The names."""
-        return {"units": self.units.model_dump_json(), "code": code_digest(UnitsLayer)}
+        return {"units": self.loaded.recipe.units.model_dump_json(), "code": code_digest(UnitsLayer)}
 
     def build(self, site: Site) -> None:
         """Enable and mask, after a look whether there is anything to enable.
 
         Raises:
-            PlanError: no package and no overlay brings a unit.
+            RecipeError: no package and no overlay brings a unit; only a tree with all packages can tell.
         """
-        known = unit_files(site.tree)
-        missing = [unit for unit in self.units.enable if _file_of(unit) not in known]
-        if missing:
-            details = "\n".join(_describe(unit, known) for unit in missing)
-            raise PlanError(
-                "the recipe enables units that no package and no overlay brings",
-                details=details,
-                hint="correct units.enable, or name the package in packages.apt",
+        units, known = self.loaded.recipe.units, unit_files(site.tree)
+        problems = [
+            self.loaded.problem(
+                ("units", "enable", number), f"no package and no overlay brings {unit}", hint=_advice(unit, known)
             )
-        for verb, names in (("enable", self.units.enable), ("mask", self.units.mask)):
+            for number, unit in enumerate(units.enable)
+            if _file_of(unit) not in known
+        ]
+        if problems:
+            raise RecipeError(problems)
+        for verb, names in (("enable", units.enable), ("mask", units.mask)):
             if names:
                 site.inside().run(("systemctl", verb, *names), why=f"{verb} units", env={"SYSTEMD_OFFLINE": "1"})
 
@@ -56,6 +57,6 @@ def _file_of(unit: str) -> str:
     return f"{name}@.{rest.rpartition('.')[2]}" if at else unit
 
 
-def _describe(unit: str, known: frozenset[str]) -> str:
+def _advice(unit: str, known: frozenset[str]) -> str:
     near = get_close_matches(unit, known, n=1)
-    return f"{unit} (did you mean {near[0]}?)" if near else unit
+    return f"did you mean {near[0]}?" if near else "name the package that brings it in packages.apt"

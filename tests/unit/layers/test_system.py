@@ -1,12 +1,18 @@
 from pathlib import Path
 
+import pytest
+
+from builder.errors import RecipeError
 from builder.host.places import RECIPES
+from builder.host.tools import Tools
+from builder.layers.site import Site
 from builder.layers.system import fstab, hidden_below
 from builder.layers.units import UnitsLayer, unit_files
+from builder.progress import Reporter
 from builder.recipe.load import load_recipe
-from builder.recipe.model import Units
 
-RECIPE = load_recipe(RECIPES / "kolibri-pc.yml").recipe
+LOADED = load_recipe(RECIPES / "kolibri-pc.yml")
+RECIPE = LOADED.recipe
 
 
 def test_mount_table_of_the_default_recipe() -> None:
@@ -33,4 +39,20 @@ def test_units_are_found_where_packages_and_overlays_bring_them(tmp_path: Path) 
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     assert unit_files(tmp_path) == {"ssh.service", "kolibri.service"}
-    assert UnitsLayer(units=Units(enable=("ssh.service",))).parts() != UnitsLayer(units=Units()).parts()
+
+
+def test_a_unit_that_nothing_brings_is_told_at_its_place(tmp_path: Path) -> None:
+    unit = tmp_path / "usr/lib/systemd/system/satchel-firstboot.service"
+    unit.parent.mkdir(parents=True)
+    unit.touch()
+    with pytest.raises(RecipeError) as caught:
+        UnitsLayer(loaded=LOADED).build(site(tmp_path))
+    text = str(caught.value)
+    assert "no package and no overlay brings ssh.service" in text
+    assert "recipes/lib/debian-pc.yml:" in text
+    assert "brings satchel-firstboot.service" not in text
+
+
+def site(tree: Path) -> Site:
+    tools = Tools(tree=tree, identity="")
+    return Site(tree=tree, tools=tools, scratch=tree, pools=tree, reporter=Reporter())
