@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 import termios
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -15,6 +15,7 @@ from builder.boot.accelerator import Accelerator
 from builder.boot.console import tail
 from builder.boot.machine import MachineSpec
 from builder.boot.process import running
+from builder.boot.qmp import Closed
 from builder.boot.subject import Firmware
 from builder.errors import BootTestFailed
 from builder.host.tools import Tools
@@ -70,16 +71,22 @@ def boot(
             _terminal_kept(),
             running(sandbox, command_line, console=None, errors=errors, foreground=True) as qemu,
         ):
-            for guest, host in sorted(qemu.control.forwards().items()):
-                where = _NAMES.get(guest, "http://127.0.0.1:{port}").format(port=host)
-                reporter.note(f"port {guest} of the device: {where}")
-            reporter.note("Ctrl-A X switches it off, Ctrl-A H shows more; nothing is written to the image")
+            # A person may leave at once.
+            with suppress(Closed):
+                _tell(reporter, qemu.control.forwards())
             while not qemu.exited():
                 qemu.listen(1)
             status = qemu.status(0)
             if status != 0:
                 raise BootTestFailed(f"the virtual machine ended with status {status}", details=tail(qemu.errors()))
     return 0
+
+
+def _tell(reporter: Reporter, forwards: Mapping[int, int]) -> None:
+    for guest, host in sorted(forwards.items()):
+        where = _NAMES.get(guest, "http://127.0.0.1:{port}").format(port=host)
+        reporter.note(f"port {guest} of the device: {where}")
+    reporter.note("Ctrl-A X switches it off, Ctrl-A H shows more; nothing is written to the image")
 
 
 @contextmanager

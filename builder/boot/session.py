@@ -23,6 +23,8 @@ from builder.host.sandbox import Sandbox
 
 _LAST_WORDS_S = 2.0
 
+_ITS_SHARE = 0.8
+
 
 class Cancelled(SatchelError):
     """Another part of the test ended, so this machine was switched off."""
@@ -53,7 +55,8 @@ class Session:
             NoReport: it did not; says in which way.
         """
         nonce = secrets.token_hex(8)
-        self._question = {"nonce": nonce, "then": then}
+        # The device gives up waiting for itself before we do, so that it can still say what it waits for.
+        self._question = {"nonce": nonce, "then": then, "within": round(within * _ITS_SHARE)}
         if self._somebody_listens:
             self._put_question()
         until = time.monotonic() + within

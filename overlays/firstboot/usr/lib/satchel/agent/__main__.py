@@ -19,14 +19,14 @@ def main() -> None:
     paths = Paths()
     line = port.open_port()
     for request in line.requests():
-        line.answer(report(paths, request["nonce"]))
+        line.answer(report(paths, request["nonce"], within=float(request["within"])))
         if request.get("then") in _LEAVE:
             system.leave(request["then"])
 
 
-def report(paths: Paths, nonce: str) -> dict[str, Any]:
-    """Everything that the host needs for its verdict, once the system has settled."""
-    state = system.settled_state()
+def report(paths: Paths, nonce: str, *, within: float) -> dict[str, Any]:
+    """Everything that the host needs for its verdict, once the system has settled, after `within` seconds at most."""
+    state = system.settled_state(within=within)
     try:
         wanted = settings.load(paths.settings)
     except DeviceError:

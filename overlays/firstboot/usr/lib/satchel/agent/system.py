@@ -14,14 +14,13 @@ from device.paths import Paths
 from device.settings import Settings
 from firstboot.steps import grow
 
-_SETTLE_SECONDS = 1500
 _JOURNAL_LINES = 25
 
 
-def settled_state() -> str:
+def settled_state(*, within: float) -> str:
     """Wait until systemd has nothing left to start, and say how it went: `running`, `degraded`, `starting`, ..."""
     try:
-        return _ask(("systemctl", "is-system-running", "--wait"), timeout=_SETTLE_SECONDS).strip()
+        return _ask(("systemctl", "is-system-running", "--wait"), timeout=within).strip()
     except subprocess.TimeoutExpired:
         return _ask(("systemctl", "is-system-running")).strip()
 
