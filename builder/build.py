@@ -5,13 +5,11 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Final
 
 from builder import __version__
@@ -24,6 +22,7 @@ from builder.disk.extents import Extent
 from builder.disk.publish import publish
 from builder.growth import Growth, grow, plan_growth
 from builder.host.places import OVERLAYS, cache_directory, package_digest
+from builder.host.scratch import scratch, sweep
 from builder.host.tools import Tools, ensure_tools
 from builder.imaging import Imaging
 from builder.manifest import ON_ESP, DiskRecord, FileRecord, Manifest, PartitionRecord, read_manifest
@@ -60,7 +59,8 @@ def build_image(loaded: Loaded, *, dist: Path, force: bool, reporter: Reporter) 
         SatchelError: as the error says; `dist/NAME/` is then as it was before.
     """
     final = dist / loaded.recipe.name
-    with _unfinished(final) as directory, _logged(directory / LOG):
+    sweep(dist, _prefix(final))
+    with scratch(dist, _prefix(final)) as directory, _logged(directory / LOG):
         tools = ensure_tools(reporter)
         growth = plan_growth(loaded, overlays=OVERLAYS, foundation=tools.identity)
         growth.store.sweep()
@@ -69,19 +69,19 @@ def build_image(loaded: Loaded, *, dist: Path, force: bool, reporter: Reporter) 
         if standing is not None and not force:
             return Built(directory=final, manifest=standing, reused=True)
         grow(growth, tools=tools, reporter=reporter)
-        with growth.store.scratch("image") as scratch, growth.tree(scratch) as tree:
-            manifest = _make(loaded, tree, directory, key=key, tools=tools, scratch=scratch, reporter=reporter)
+        with growth.store.scratch("image") as room, growth.tree(room) as tree:
+            manifest = _make(loaded, tree, directory, key=key, tools=tools, room=room, reporter=reporter)
         _replace(directory, final)
     return Built(directory=final, manifest=manifest, reused=False)
 
 
 def _make(
-    loaded: Loaded, tree: Path, directory: Path, *, key: str, tools: Tools, scratch: Path, reporter: Reporter
+    loaded: Loaded, tree: Path, directory: Path, *, key: str, tools: Tools, room: Path, reporter: Reporter
 ) -> Manifest:
     recipe = loaded.recipe
     with reporter.step("audit", detail="nothing that only one machine may have"):
         check_findings(audit_tree(tree, declared_facts(recipe, this_host(cache_directory()))))
-    imaging = Imaging(recipe=recipe, tree=tree, tools=tools, scratch=scratch, epoch=_epoch(), reporter=reporter)
+    imaging = Imaging(recipe=recipe, tree=tree, tools=tools, scratch=room, epoch=_epoch(), reporter=reporter)
     layout = imaging.layout()
     packages, channels = packages_of(tree, recipe), channels_of(tree, recipe)
     manifest = Manifest(
@@ -180,30 +180,17 @@ def _standing(final: Path, key: str) -> Manifest | None:
     return manifest if manifest.key == key and whole else None
 
 
-@contextmanager
-def _unfinished(final: Path) -> Iterator[Path]:
-    """A directory beside the final one, swept away unless it was renamed; what killed builds left goes too."""
-    final.parent.mkdir(parents=True, exist_ok=True)
-    for left in final.parent.glob(f".{final.name}.unfinished-*"):
-        shutil.rmtree(left)
-    directory = Path(mkdtemp(prefix=f".{final.name}.unfinished-", dir=final.parent))
-    directory.chmod(0o755)
-    try:
-        yield directory
-    finally:
-        if directory.exists():
-            shutil.rmtree(directory)
+def _prefix(final: Path) -> str:
+    """Names of unfinished directories beside the final one."""
+    return f".{final.name}.unfinished-"
 
 
 def _replace(directory: Path, final: Path) -> None:
     """Put a whole directory in the place of another; what lies below a final name is always whole."""
     os.sync()
-    if final.exists():
-        aside = Path(mkdtemp(prefix=f".{final.name}.unfinished-", dir=final.parent))
-        final.rename(aside / "old")
-        directory.rename(final)
-        shutil.rmtree(aside)
-    else:
+    with scratch(final.parent, _prefix(final)) as aside:
+        if final.exists():
+            final.rename(aside / "old")
         directory.rename(final)
 
 

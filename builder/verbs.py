@@ -33,7 +33,7 @@ from builder.host.namespace import enter
 from builder.host.places import OVERLAYS, RECIPES, cache_directory
 from builder.host.sandbox import Sandbox
 from builder.host.store import Store
-from builder.host.tools import Tools, ensure_tools
+from builder.host.tools import Tools, ensure_tools, find_tools
 from builder.inspection import look
 from builder.inspection import render as render_inspection
 from builder.manifest import Manifest
@@ -86,9 +86,8 @@ def check(arguments: Namespace) -> int:
 def plan(arguments: Namespace) -> int:
     """Show what a build would do."""
     loaded = _checked(arguments)
-    enter()
-    tools = ensure_tools(reporter_for("auto"))
-    growth = plan_growth(loaded, overlays=OVERLAYS, foundation=tools.identity)
+    tools = find_tools()
+    growth = plan_growth(loaded, overlays=OVERLAYS, foundation=tools.identity if tools else "")
     partitions = [
         {
             "name": partition.name,
@@ -101,7 +100,8 @@ def plan(arguments: Namespace) -> int:
     if arguments.json:
         print(json.dumps({"layers": [layer.as_dict() for layer in growth.planned], "partitions": partitions}, indent=1))
         return 0
-    print(f"{loaded.recipe.name}: {loaded.recipe.description}\n\nlayers, the lowest first:")
+    print(f"{loaded.recipe.name}: {loaded.recipe.description}\n")
+    print(f"tools tree: {'reused' if tools else 'make: not made yet'}\n\nlayers, the lowest first:")
     print(render_layers(growth.planned))
     print(f"\ndisk ({', '.join(loaded.recipe.disk.boot)}):")
     for row in partitions:

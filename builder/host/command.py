@@ -22,8 +22,8 @@ LOG = logging.getLogger(__name__)
 
 TAIL_LINES: Final = 20
 
-_INHERITED: Final = ("PATH", "HOME", "TERM", "http_proxy", "https_proxy", "no_proxy", "HTTPS_PROXY", "HTTP_PROXY")
-"""What programs may know of the caller: where programs are, and how the network is reached."""
+_INHERITED: Final = ("PATH", "HOME", "TERM")
+"""What programs may know of the caller."""
 
 
 def scrubbed_environment() -> dict[str, str]:

@@ -18,8 +18,7 @@ from builder.host.command import run
 from builder.host.namespace import overlay_mounted
 from builder.host.places import cache_directory
 from builder.host.store import Store
-from builder.host.tools import tools_parts
-from builder.plan.keys import key_of
+from builder.host.tools import find_tools
 from builder.units import GIB, format_size
 
 NEEDED_SPACE = 12 * GIB
@@ -103,8 +102,8 @@ def _overlay() -> str:
 
 
 def _tools() -> str:
-    entry = Store("tools").find(key_of(tools_parts()))
-    return f"made, {entry.key[:12]}" if entry else "not made yet; the first build makes it (about a minute)"
+    tools = find_tools()
+    return f"made, version {tools.identity[:12]}" if tools else "not made yet; the first build makes it"
 
 
 OUTSIDE: tuple[Requirement, ...] = (

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from builder.host.command import run, scrubbed_environment
+from builder.host.network import proxy_environment
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -54,7 +55,8 @@ class Sandbox:
 
     def argv(self, command: Sequence[str], *, env: Mapping[str, str] | None = None, user: str = "") -> tuple[str, ...]:
         """The whole command line that runs `command` inside, as `user` of the tree when one is named."""
-        environment = {**scrubbed_environment(), "PATH": _PATH, "HOME": "/root", **(env or {})}
+        proxies = proxy_environment() if self.network else {}
+        environment = {**scrubbed_environment(), **proxies, "PATH": _PATH, "HOME": "/root", **(env or {})}
         options: list[str] = ["--clearenv"]
         for name, value in sorted(environment.items()):
             options += ["--setenv", name, value]

@@ -6,17 +6,15 @@ run leaves only an unlocked temporary directory; the next run removes it.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import mkdtemp
 
 from builder.host.places import cache_directory
+from builder.host.scratch import scratch, sweep
 
 _KEY_FILE = "key.json"
 
@@ -29,16 +27,6 @@ class Entry:
     name: str
     parts: Mapping[str, str]
     path: Path
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 class Store:
@@ -78,30 +66,12 @@ class Store:
     @contextmanager
     def scratch(self, name: str) -> Iterator[Path]:
         """A directory for unfinished work on the file system of the store; removed unless it was renamed."""
-        self._unfinished.mkdir(parents=True, exist_ok=True)
-        path = Path(mkdtemp(prefix=f"{name.replace('/', '_')}-", dir=self._unfinished))
-        path.chmod(0o755)
-        try:
-            with _locked(path):
-                yield path
-        finally:
-            if path.exists():
-                shutil.rmtree(path)
+        with scratch(self._unfinished, f"{name.replace('/', '_')}-") as path:
+            yield path
 
     def sweep(self) -> None:
-        """Remove what killed runs left unfinished: directories that nobody holds a lock on."""
-        if not self._unfinished.is_dir():
-            return
-        for path in self._unfinished.iterdir():
-            descriptor = os.open(path, os.O_RDONLY)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
-            else:
-                shutil.rmtree(path)
-            finally:
-                os.close(descriptor)
+        """Remove what killed runs left unfinished."""
+        sweep(self._unfinished)
 
     @staticmethod
     def _read(path: Path) -> Entry | None:

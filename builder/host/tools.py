@@ -15,6 +15,7 @@ from typing import Final
 
 from builder.errors import MissingTool
 from builder.host.command import run
+from builder.host.network import proxy_environment
 from builder.host.sandbox import Mount, Sandbox
 from builder.host.store import Store
 from builder.plan.keys import key_of
@@ -76,6 +77,15 @@ def tools_parts() -> dict[str, str]:
     return {"suite": SUITE, "packages": " ".join(PACKAGES), "slimming": " ".join(SLIMMING), "work": WORK}
 
 
+def find_tools() -> Tools | None:
+    """The tools tree, if this machine has it already."""
+    entry = Store("tools").find(key_of(tools_parts()))
+    if entry is None:
+        return None
+    status = (entry.path / "tree/var/lib/dpkg/status").read_bytes()
+    return Tools(tree=entry.path / "tree", identity=hashlib.sha256(status).hexdigest())
+
+
 def ensure_tools(reporter: Reporter) -> Tools:
     """The tools tree, made now if this machine does not have it yet. Must run inside the namespace.
 
@@ -86,25 +96,27 @@ def ensure_tools(reporter: Reporter) -> Tools:
     for program, package in (("bwrap", "bubblewrap"), ("mmdebstrap", "mmdebstrap")):
         if shutil.which(program) is None:
             raise MissingTool(program, why="to make and use the tools tree", package=package)
-    store = Store("tools")
+    tools = find_tools()
+    if tools is None:
+        _make_tools(reporter)
+        tools = find_tools()
+    assert tools is not None
+    return tools
+
+
+def _make_tools(reporter: Reporter) -> None:
     parts = tools_parts()
-    key = key_of(parts)
-    entry = store.find(key)
-    if entry is None:
-        with (
-            reporter.step("tools tree", detail=f"{len(PACKAGES)} packages of Debian {SUITE}, once"),
-            store.make(key, name="tools", parts=parts) as directory,
-        ):
-            tree = directory / "tree"
-            argv = ("mmdebstrap", "--mode=unshare", "--variant=apt", "--format=directory", *SLIMMING)
-            with reporter.amount("packages", None, unit=" lines") as advance:
-                run(
-                    (*argv, f"--include={','.join(PACKAGES)}", SUITE, os.fspath(tree), *apt_mirror()),
-                    why="make the tools tree",
-                    on_line=lambda _line: advance(1),
-                )
-            (tree / WORK.lstrip("/")).mkdir()
-        entry = store.find(key)
-    assert entry is not None
-    status = (entry.path / "tree/var/lib/dpkg/status").read_bytes()
-    return Tools(tree=entry.path / "tree", identity=hashlib.sha256(status).hexdigest())
+    with (
+        reporter.step("tools tree", detail=f"{len(PACKAGES)} packages of Debian {SUITE}, once"),
+        Store("tools").make(key_of(parts), name="tools", parts=parts) as directory,
+    ):
+        tree = directory / "tree"
+        argv = ("mmdebstrap", "--mode=unshare", "--variant=apt", "--format=directory", *SLIMMING)
+        with reporter.amount("packages", None, unit=" lines") as advance:
+            run(
+                (*argv, f"--include={','.join(PACKAGES)}", SUITE, os.fspath(tree), *apt_mirror()),
+                why="make the tools tree",
+                env=proxy_environment(),
+                on_line=lambda _line: advance(1),
+            )
+        (tree / WORK.lstrip("/")).mkdir()
