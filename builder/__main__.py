@@ -42,9 +42,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("satchel: interrupted; what was finished is kept", file=sys.stderr)
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        # The reader of our output went away, as `head` does; Python would complain once more when it flushes.
+        # Whoever read our output went away, as `head` does; Python would complain once more when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return EXIT_INTERRUPTED
     except Exception:
         traceback.print_exc()
         print("satchel: this is a bug in Satchel; please report it with the lines above", file=sys.stderr)

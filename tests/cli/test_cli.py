@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from builder.errors import exit_codes
+from builder.host.places import REPOSITORY
 
 from .conftest import Satchel
 
@@ -22,6 +23,12 @@ def test_help_lists_verbs_and_exit_codes(satchel: Satchel) -> None:
         assert f"\n    {verb}" in result.stdout
     for code, meaning in exit_codes().items():
         assert f"{code:>3}  {meaning}" in result.stdout
+
+
+def test_the_readme_lists_the_same_exit_codes() -> None:
+    readme = (REPOSITORY / "README.md").read_text()
+    rows = [f"| {code} | {meaning} |" for code, meaning in exit_codes().items()]
+    assert "\n".join(rows) in readme
 
 
 @pytest.mark.parametrize("verb", VERBS)

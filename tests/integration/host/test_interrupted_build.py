@@ -19,6 +19,15 @@ def start(dist: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(command, cwd=REPOSITORY, stderr=subprocess.PIPE, text=True, env=dict(os.environ))
 
 
+def wait_for(process: subprocess.Popen[str], step: str) -> None:
+    """Read the progress until a step is done."""
+    assert process.stderr is not None
+    for line in process.stderr:
+        if f"  {step}" in line:
+            return
+    pytest.fail(f"the build ended before {step}")
+
+
 def processes_below(cache: Path) -> list[str]:
     """Command lines of running programs that work in the cache."""
     found = []
@@ -46,15 +55,12 @@ def test_stopped_build_leaves_nothing(
     default_image: Path, tmp_path: Path, number: signal.Signals, after_step: str
 ) -> None:
     del default_image  # its layers are made
-    process = start(tmp_path)
-    assert process.stderr is not None
-    for line in process.stderr:
-        if f"  {after_step}" in line:
-            break
-    time.sleep(0.3)
-    process.send_signal(number)
-    process.stderr.read()
-    status = process.wait()
+    with start(tmp_path) as process:
+        wait_for(process, after_step)
+        time.sleep(0.3)
+        process.send_signal(number)
+        process.communicate()
+    status = process.returncode
     assert status == (-9 if number is signal.SIGKILL else 130)
     deadline = time.monotonic() + 30
     while (left := processes_below(cache_directory())) and time.monotonic() < deadline:
@@ -69,18 +75,15 @@ def test_stopped_build_leaves_nothing(
 
 def test_the_next_build_sweeps_and_succeeds(default_image: Path, tmp_path: Path) -> None:
     del default_image
-    killed = start(tmp_path)
-    assert killed.stderr is not None
-    for line in killed.stderr:
-        if "  partition esp" in line:
-            break
-    killed.kill()
-    killed.wait()
+    with start(tmp_path) as killed:
+        wait_for(killed, "partition esp")
+        killed.kill()
+        killed.communicate()
     assert list(tmp_path.glob(".kolibri-pc.unfinished-*"))
     assert list((cache_directory() / "tmp").iterdir())
 
-    process = start(tmp_path)
-    _, report = process.communicate()
+    with start(tmp_path) as process:
+        _, report = process.communicate()
     assert process.returncode == 0, report
     assert [path.name for path in tmp_path.iterdir()] == ["kolibri-pc"]
     assert sorted(path.name for path in (tmp_path / "kolibri-pc").iterdir()) == sorted(
