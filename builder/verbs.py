@@ -28,7 +28,7 @@ from builder.build import build_image
 from builder.disk.read import read_table
 from builder.errors import ArtifactError, BootTestFailed, HostError, RecipeError
 from builder.growth import grow, plan_growth
-from builder.host.doctor import INSIDE, OUTSIDE, Finding, examine
+from builder.host.doctor import INSIDE, OUTSIDE, Finding, Requirement, examine
 from builder.host.namespace import enter
 from builder.host.places import OVERLAYS, RECIPES, cache_directory
 from builder.host.sandbox import Sandbox
@@ -231,6 +231,18 @@ def schema(_arguments: Namespace) -> int:
     return 0
 
 
+def _accelerator() -> str:
+    tools = find_tools()
+    if tools is None:
+        return "not known before the tools tree is made"
+    with Store("boot").scratch("doctor") as scratch:
+        chosen = choose(tools, scratch)
+    return f"{chosen.kind} ({chosen.reason})"
+
+
+_ACCELERATOR = Requirement(name="accelerator", why="to boot images; tcg works everywhere", probe=_accelerator)
+
+
 def doctor(arguments: Namespace) -> int:
     """Check this machine."""
     findings: list[Finding] = []
@@ -244,7 +256,7 @@ def doctor(arguments: Namespace) -> int:
         tell(finding)
     if all(finding.ok for finding in findings):
         enter()
-        for finding in examine(INSIDE):
+        for finding in examine((*INSIDE, _ACCELERATOR)):
             tell(finding)
     if arguments.json:
         print(json.dumps([asdict(finding) for finding in findings], indent=1))

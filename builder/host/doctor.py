@@ -45,10 +45,8 @@ class Finding:
     remedy: str = ""
 
     def __str__(self) -> str:
-        lines = [f"{'ok' if self.ok else 'MISSING':>7}  {self.name}: {self.found}"]
-        if not self.ok:
-            lines += [f"         needed {self.why}", f"         hint: {self.remedy}"]
-        return "\n".join(lines)
+        line = f"{'ok' if self.ok else 'MISSING':>7}  {self.name} ({self.why}): {self.found}"
+        return line if self.ok else f"{line}\n         hint: {self.remedy}"
 
 
 def _python() -> str:
@@ -106,6 +104,20 @@ def _tools() -> str:
     return f"made, version {tools.identity[:12]}" if tools else "not made yet; the first build makes it"
 
 
+def _btrfs() -> str:
+    tools = find_tools()
+    if tools is None:
+        return "not known before the tools tree is made"
+    help_lines: list[str] = []
+    command = ("mkfs.btrfs", "--help")
+    tools.sandbox().run(command, why="ask mkfs.btrfs for its options", accept=(0, 1), on_line=help_lines.append)
+    known = "\n".join(help_lines)
+    lacking = [option for option in ("--rootdir", "--subvol", "--compress") if option not in known]
+    if lacking:
+        raise HostError(f"mkfs.btrfs of the tools tree lacks {' '.join(lacking)}", hint="make clean-cache, then build")
+    return "knows --rootdir, --subvol and --compress"
+
+
 OUTSIDE: tuple[Requirement, ...] = (
     Requirement(name="Python", why="to run Satchel", probe=_python),
     Requirement(name="mmdebstrap", why="to make the tools tree", probe=_program("mmdebstrap", "mmdebstrap")),
@@ -119,6 +131,7 @@ OUTSIDE: tuple[Requirement, ...] = (
 INSIDE: tuple[Requirement, ...] = (
     Requirement(name="overlay", why="so that layers are stacked and never copied", probe=_overlay),
     Requirement(name="tools tree", why="so that every host makes the same bytes", probe=_tools),
+    Requirement(name="mkfs.btrfs", why="to make subvolumes without mounting anything", probe=_btrfs),
 )
 """Probed as root of the namespace."""
 

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import Final, NoReturn
 
 from builder.errors import HostError, MissingTool
 from builder.host.command import run
@@ -59,8 +59,14 @@ def subordinate_range(table: Path, *, user: str, uid: int) -> tuple[int, int] | 
 
 def _map_ids(child: int) -> None:
     if os.geteuid() == 0:
-        for kind in ("uid", "gid"):
-            Path(f"/proc/{child}/{kind}_map").write_text(f"0 0 {IDS}\n")
+        try:
+            for kind in ("uid", "gid"):
+                Path(f"/proc/{child}/{kind}_map").write_text(f"0 0 {IDS}\n")
+        except OSError as error:
+            raise HostError(
+                f"root may not map {IDS:,} ids here: {error}",
+                hint="a container needs a range of at least 65,536 ids and the capability SETUID",
+            ) from error
         return
     user = pwd.getpwuid(os.getuid()).pw_name
     for kind, own in (("uid", os.getuid()), ("gid", os.getgid())):
@@ -86,7 +92,7 @@ def _relay_signals_to(child: int) -> None:
         signal.signal(number, relay)
 
 
-def _wait_and_exit(child: int) -> None:
+def _wait_and_exit(child: int) -> NoReturn:
     _, status = os.waitpid(child, 0)
     code = os.waitstatus_to_exitcode(status)
     os._exit(128 - code if code < 0 else code)
@@ -117,46 +123,68 @@ def enter() -> None:
     ready, mapped = os.pipe(), os.pipe()
     middle = os.fork()
     if middle:
-        os.close(mapped[0])
         os.close(ready[1])
-        with os.fdopen(ready[0]) as message:
-            refusal = message.read()
-        if refusal:
-            os.waitpid(middle, 0)
-            raise HostError(f"this host does not let us make a user namespace: {refusal}", hint=_namespace_advice())
-        try:
-            _map_ids(middle)
-        except BaseException:
-            os.kill(middle, signal.SIGKILL)
-            os.waitpid(middle, 0)
-            raise
-        _relay_signals_to(middle)
-        os.write(mapped[1], b"x")
-        _wait_and_exit(middle)
-
+        os.close(mapped[0])
+        _supervise(middle, ready=ready[0], mapped=mapped[1])
     os.close(ready[0])
     os.close(mapped[1])
-    _die_with_parent()
-    try:
-        _call(_libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNS | _CLONE_NEWPID), "unshare")
-    except OSError as error:
-        os.write(ready[1], str(error).encode())
-        os._exit(1)
-    os.close(ready[1])
-    if os.read(mapped[0], 1) != b"x":
-        os._exit(1)
-    os.close(mapped[0])
-    os.setresgid(0, 0, 0)
-    os.setresuid(0, 0, 0)
+    _separate(ready=ready[1], mapped=mapped[0])
     first = os.fork()
     if first:
         _relay_signals_to(first)
         _wait_and_exit(first)
+    _arrange()
 
-    # Changing ids cleared the death signal; without it a SIGKILL of the supervisors would leave us running.
+
+def _supervise(middle: int, *, ready: int, mapped: int) -> NoReturn:
+    """Outside: map ids when the child has its namespaces, then wait for its end."""
+    with os.fdopen(ready) as message:
+        refusal = message.read()
+    if refusal:
+        os.waitpid(middle, 0)
+        raise HostError(f"this host does not let us make a user namespace: {refusal}", hint=_namespace_advice())
+    try:
+        _map_ids(middle)
+    except BaseException:
+        os.kill(middle, signal.SIGKILL)
+        os.waitpid(middle, 0)
+        raise
+    _relay_signals_to(middle)
+    os.write(mapped, b"x")
+    _wait_and_exit(middle)
+
+
+def _separate(*, ready: int, mapped: int) -> None:
+    """Between: make the namespaces, have the ids mapped from outside, become root."""
     _die_with_parent()
-    _call(_libc.mount(b"none", b"/", None, _MS_REC_PRIVATE, None), "make mounts private")
-    _call(_libc.mount(b"proc", b"/proc", b"proc", 0, None), "mount /proc")
+    try:
+        _call(_libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNS | _CLONE_NEWPID), "unshare")
+    except OSError as error:
+        os.write(ready, str(error).encode())
+        os._exit(1)
+    os.close(ready)
+    if os.read(mapped, 1) != b"x":
+        os._exit(1)
+    os.close(mapped)
+    os.setresgid(0, 0, 0)
+    os.setresuid(0, 0, 0)
+    # Changing ids cleared the death signal; without it a SIGKILL of the supervisor would leave us running.
+    _die_with_parent()
+
+
+def _arrange() -> None:
+    """Inside, as process 1: mounts and signals of our own."""
+    _die_with_parent()
+    try:
+        _call(_libc.mount(b"none", b"/", None, _MS_REC_PRIVATE, None), "make mounts private")
+        _call(_libc.mount(b"proc", b"/proc", b"proc", 0, None), "mount /proc")
+    except OSError as error:
+        # The kernel allows a new /proc only to those who already see all of the old one; containers mask parts of it.
+        raise HostError(
+            f"this host does not let us arrange our own world: {error}",
+            hint="in a container, unmask /proc: podman --security-opt unmask=ALL, "
+            "docker --security-opt systempaths=unconfined",
+        ) from error
     for number in _RELAYED:
         # For process 1 the kernel drops every signal that has no handler.
         if signal.getsignal(number) is signal.SIG_DFL:
