@@ -36,6 +36,7 @@ from builder.host.store import Store
 from builder.host.tools import Tools, ensure_tools, find_tools
 from builder.inspection import look
 from builder.inspection import render as render_inspection
+from builder.kolibri.fit import content_problems
 from builder.manifest import Manifest
 from builder.plan.layers import render as render_layers
 from builder.progress import Reporter, reporter_for
@@ -290,7 +291,7 @@ def _recipe_path(name: str) -> Path:
 def _checked(arguments: Namespace) -> Loaded:
     """The recipe of the options, without a problem that can be found before building."""
     loaded = load_recipe(_recipe_path(arguments.recipe), settings=_settings(arguments.set))
-    problems = check_sources(loaded, OVERLAYS)
+    problems = check_sources(loaded, OVERLAYS) or content_problems(loaded)
     if problems:
         raise RecipeError(problems)
     return loaded

@@ -13,7 +13,7 @@ MAY_IMPORT = {
     "recipe": {"errors", "units", "templates"},
     "plan": {"errors", "units", "recipe"},
     "host": {"errors", "units", "progress", "plan"},
-    "kolibri": {"errors", "recipe"},
+    "kolibri": {"errors", "units", "recipe"},
     "layers": {"errors", "host", "kolibri", "plan", "progress", "recipe", "templates"},
     "disk": {"errors", "units", "host", "plan", "progress", "recipe"},
     "audit": {"errors", "disk", "host", "kolibri", "plan", "progress", "recipe"},
