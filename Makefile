@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 
 RECIPE ?= kolibri-pc
-# Parameters of the recipe: make image SET="language=fr-fr telemetry=true"
+# Parameters of the recipe: make image SET="language=fr-fr telemetry=true"; values with spaces need the command itself.
 SET ?=
 
 VENV := .venv/.satchel
@@ -27,10 +27,15 @@ setup: $(VENV) ## Install what this machine lacks, and .venv
 image: $(VENV) ## Build the image of RECIPE into dist/RECIPE/
 	@$(SATCHEL) build $(RECIPE) $(foreach setting,$(SET),--set $(setting))
 
-check plan: $(VENV) ## Find every problem of RECIPE; show what a build would do
+check: $(VENV) ## Find every problem of RECIPE
+plan: $(VENV) ## Show what a build of RECIPE would do
+check plan:
 	@$(SATCHEL) $@ $(RECIPE) $(foreach setting,$(SET),--set $(setting))
 
-boot inspect audit: $(VENV) ## Run the image of RECIPE, tell what is in it, look for what must not be in it
+boot: $(VENV) ## Run the image of RECIPE; nothing is written to it
+inspect: $(VENV) ## Tell what is in the image of RECIPE
+audit: $(VENV) ## Look for what must never be in the image of RECIPE
+boot inspect audit:
 	@$(SATCHEL) $@ $(RECIPE)
 
 shell: $(VENV) ## Open a shell in the built tree of RECIPE

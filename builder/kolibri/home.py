@@ -11,7 +11,7 @@ import json
 import os
 import sqlite3
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -42,12 +42,19 @@ class Source:
 
 
 def prepare_home(
-    runner: Runner, *, tree: Path, kolibri: Kolibri, sources: Sequence[Source], epoch: int = EPOCH
+    runner: Runner,
+    *,
+    tree: Path,
+    kolibri: Kolibri,
+    sources: Sequence[Source],
+    epoch: int = EPOCH,
+    advance: Callable[[int], None] = lambda _size: None,
 ) -> tuple[Channel, ...]:
     """Make `kolibri.home` and import every channel into `kolibri.content`; returns the channels that are there now.
 
     The home is left unsealed (see `seal`), with an empty, writable `content/` of its own for channels added later.
-    `epoch` is when the channels were imported, as far as their users will know, in seconds since 1970.
+    `epoch` is when the channels were imported, as far as their users will know, in seconds since 1970; `advance` is
+    told the bytes of each channel that was imported.
 
     Raises:
         CommandFailed: Kolibri could not import a channel.
@@ -70,6 +77,7 @@ def prepare_home(
                 )
             _import(command, source.inside, channel)
             imported[channel.id] = channel
+            advance(channel.size)
     channels = tuple(imported.values())
     if channels:
         _verify(home, content, channels)

@@ -67,7 +67,11 @@ class KolibriLayer(Layer):
                 Source(inside=target, channels=channels.find_channels(directory, only=only))
                 for target, directory, only in zip(inside, directories, self._wanted(), strict=True)
             ]
-            there = home.prepare_home(runner, tree=site.tree, kolibri=self.kolibri, sources=sources)
+            total = sum(channel.size for source in sources for channel in source.channels)
+            with site.reporter.amount("content", total) as advance:
+                there = home.prepare_home(
+                    runner, tree=site.tree, kolibri=self.kolibri, sources=sources, advance=advance
+                )
         home.write_marker(site.tree, mount=mount, channels=there)
         seal.seal(site.inside(), tree=site.tree, kolibri=self.kolibri, mount=mount, forbidden=(socket.gethostname(),))
 
