@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import stat
 import subprocess
 from pathlib import Path
@@ -27,7 +26,6 @@ def device(tmp_path: Path) -> Device:
     return Device(paths=Paths(root=tmp_path), settings=SETTINGS, facts={"hostname": "satchel-k7m3-q2x1"})
 
 
-@pytest.mark.skipif(shutil.which("systemd-machine-id-setup") is None, reason="needs systemd")
 @pytest.mark.in_namespace
 @pytest.mark.parametrize("before", ["", "uninitialized\n", "0" * 32, "ABCDEF", None])
 def test_a_missing_machine_id_is_made(device: Device, before: str | None) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -58,7 +57,6 @@ def test_nothing_happens_while_no_esp_is_mounted(root: Path) -> None:
     assert list((root / "esp").iterdir()) == []
 
 
-@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="needs shellcheck")
 def test_shell_scripts_are_clean() -> None:
     scripts = [path for path in OVERLAY.rglob("*") if path.is_file() and path.read_bytes().startswith(b"#!/bin/sh")]
     assert len(scripts) == 5
