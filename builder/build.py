@@ -20,6 +20,7 @@ from builder.contents import channels_of, locks_of, packages_of
 from builder.disk.blockmap import block_map
 from builder.disk.extents import Extent
 from builder.disk.publish import publish
+from builder.errors import ArtifactError
 from builder.growth import Growth, grow, plan_growth
 from builder.host.places import OVERLAYS, cache_directory, package_digest
 from builder.host.scratch import scratch, sweep
@@ -172,9 +173,11 @@ def _epoch() -> int:
 
 def _standing(final: Path, key: str) -> Manifest | None:
     """The manifest of the image that stands there, if it was made from the same key and is still whole."""
-    if not (final / MANIFEST).exists():
+    try:
+        manifest = read_manifest(final / MANIFEST)
+    except ArtifactError:
+        # Nothing stands there, or something of another version of Satchel; both are made anew.
         return None
-    manifest = read_manifest(final / MANIFEST)
     sizes = {name: record.size_bytes for name, record in manifest.digests.items()}
     whole = all((final / name).is_file() and (final / name).stat().st_size == size for name, size in sizes.items())
     return manifest if manifest.key == key and whole else None

@@ -111,6 +111,14 @@ def test_nothing_is_made_twice(default_image: Path) -> None:
     assert [layer["layer"] for layer in plan["layers"] if not layer["reused"]] == []
 
 
+def test_an_image_that_stands_is_left_alone(default_image: Path) -> None:
+    before = default_image.stat()
+    told = json.loads(satchel("build", "kolibri-pc", "--dist", str(default_image.parents[1]), "--json"))
+    assert told["reused"] is True
+    after = default_image.stat()
+    assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
+
+
 def test_inspect_hears_it_from_the_image_itself(default_image: Path, manifest: Manifest, tmp_path: Path) -> None:
     alone = tmp_path / "renamed.img"
     subprocess.run(["cp", "--sparse=always", "--reflink=auto", default_image, alone], check=True)
