@@ -155,7 +155,7 @@ def shell(arguments: Namespace) -> int:
         command = arguments.command or ["/bin/bash", "--login"]
         if not arguments.command:
             reporter.note("this is the tree of the image; whatever you change is thrown away when you leave")
-        return os.spawnvp(os.P_WAIT, "bwrap", sandbox.argv(command))
+        return sandbox.interact(command)
 
 
 def test(arguments: Namespace) -> int:

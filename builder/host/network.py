@@ -19,13 +19,17 @@ def proxy_environment() -> dict[str, str]:
     As variables and not as apt options, because options would be written into the image.
     """
     named = {name: os.environ[name] for name in _VARIABLES if name in os.environ}
-    return {**_apt_proxies(), **named}
+    return {**_of_the_host(), **named}
 
 
-def _apt_proxies() -> dict[str, str]:
+def _of_the_host() -> dict[str, str]:
     if shutil.which("apt-config") is None:
         return {}
-    listing = run(("apt-config", "dump", "--format", "%F %v%n"), why="read the host's apt settings")
+    return apt_proxies(run(("apt-config", "dump", "--format", "%F %v%n"), why="read the host's apt settings"))
+
+
+def apt_proxies(listing: str) -> dict[str, str]:
+    """Proxy variables from apt's settings, a line with name and value for each."""
     settings = dict(line.split(" ", 1) for line in listing.splitlines() if " " in line)
     found = {f"{kind}_proxy": settings.get(f"Acquire::{kind}::Proxy", "") for kind in ("http", "https")}
     return {name: value for name, value in found.items() if value and value != "DIRECT"}

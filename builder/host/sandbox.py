@@ -88,6 +88,10 @@ class Sandbox:
         argv = self.argv(command, env=env, user=user)
         return run(argv, why=why, stdin=stdin, accept=accept, on_line=on_line, shown=command)
 
+    def interact(self, command: Sequence[str]) -> int:
+        """Run `command` inside with the caller's own terminal, and return its exit status."""
+        return os.spawnvp(os.P_WAIT, "bwrap", self.argv(command))
+
 
 def _resolver(root: Path) -> list[str]:
     """Options that let programs in `root` look up names as the host does.
