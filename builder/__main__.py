@@ -11,7 +11,7 @@ from types import FrameType
 
 from builder.cli import parse
 from builder.errors import EXIT_BUG, EXIT_INTERRUPTED, SatchelError
-from builder.verbs import verbose as show_programs
+from builder.verbs.knowing import verbose as show_programs
 
 
 class _Stopped(BaseException):

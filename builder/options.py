@@ -1,0 +1,65 @@
+"""How options are declared: our parser, and the family of verbs that each module of `verbs` adds its own to."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from builder.errors import EXIT_USAGE
+
+_RECIPE_HELP = "a recipe's name (a file in recipes/) or the path of a recipe file"
+_IMAGE_HELP = "an image file, or the name of a recipe for its image in dist/"
+
+
+class Parser(argparse.ArgumentParser):
+    """Ends with our own exit code for wrong options, and with advice instead of the whole usage."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print what is wrong and where help is."""
+        print(f"satchel: {message}\nhint: {self.prog} --help", file=sys.stderr)
+        sys.exit(EXIT_USAGE)
+
+    def takes_recipe(self) -> None:
+        """A recipe, and values for its parameters."""
+        self.add_argument("recipe", metavar="RECIPE", help=_RECIPE_HELP)
+        self.add_argument(
+            "--set", metavar="NAME=VALUE", action="append", default=[], help="choose a parameter of the recipe"
+        )
+
+    def takes_image(self) -> None:
+        """An image."""
+        self.add_argument("image", metavar="IMAGE", help=_IMAGE_HELP)
+
+    def shows_progress(self) -> None:
+        """How progress is shown."""
+        self.add_argument(
+            "--progress",
+            choices=("auto", "plain", "json", "none"),
+            default="auto",
+            help="how to show progress on stderr: bars on a terminal (auto), a line per step, JSON lines, nothing",
+        )
+
+    def speaks_json(self) -> None:
+        """Results for scripts."""
+        self.add_argument("--json", action="store_true", help="print JSON for scripts")
+
+
+class Verbs:
+    """The family of verbs, each with its own help and examples."""
+
+    def __init__(self, parser: argparse.ArgumentParser) -> None:
+        self._family = parser.add_subparsers(title="verbs", metavar="VERB", required=True, parser_class=Parser)
+
+    def add(self, name: str, run: Callable[[argparse.Namespace], int], text: str, *examples: str) -> Parser:
+        """A verb: its name, its function, one sentence of help, and examples without the word `satchel`."""
+        added: Parser = self._family.add_parser(
+            name,
+            help=text,
+            description=f"{text[0].upper()}{text[1:]}.",
+            epilog="examples:\n" + "\n".join(f"  satchel {example}" for example in examples),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        added.set_defaults(run=run)
+        return added

@@ -1,0 +1,1 @@
+"""What each verb does: it wires rooms together and prints results to stdout."""

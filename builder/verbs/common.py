@@ -1,0 +1,63 @@
+"""What several verbs share: the recipe and the image that a person means."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from builder.artifact import find_image, read_embedded_manifest
+from builder.disk.read import read_table
+from builder.errors import RecipeError
+from builder.host.namespace import enter
+from builder.host.places import OVERLAYS, RECIPES
+from builder.host.tools import Tools, ensure_tools
+from builder.kolibri.fit import content_problems
+from builder.manifest import Manifest
+from builder.progress import Reporter
+from builder.recipe.load import Loaded, load_recipe
+from builder.recipe.problems import UnknownWord
+from builder.recipe.sources import check_sources
+
+DIST = Path("dist")
+
+
+def recipe_path(name: str) -> Path:
+    """The file that a person means: a path, or the name of a recipe in ./recipes or among those of Satchel."""
+    if "/" in name or Path(name).suffix in {".yml", ".yaml"}:
+        return Path(name)
+    here = Path("recipes", f"{name}.yml")
+    shipped = RECIPES / f"{name}.yml"
+    if here.exists():
+        return here
+    if not shipped.exists():
+        raise UnknownWord(f"there is no recipe {name}", name, sorted(path.stem for path in RECIPES.glob("*.yml")))
+    return shipped
+
+
+def checked(arguments: Namespace) -> Loaded:
+    """The recipe of the options, without a problem that can be found before building."""
+    loaded = load_recipe(recipe_path(arguments.recipe), settings=_settings(arguments.set))
+    problems = check_sources(loaded, OVERLAYS) or content_problems(loaded)
+    if problems:
+        raise RecipeError(problems)
+    return loaded
+
+
+def _settings(given: list[str]) -> dict[str, str]:
+    pairs = [text.partition("=") for text in given]
+    wrong = [name for name, equals, _ in pairs if not equals]
+    if wrong:
+        raise UnknownWord(f"--set {wrong[0]} sets nothing; write --set NAME=VALUE", wrong[0], ())
+    return {name: value for name, _, value in pairs}
+
+
+@contextmanager
+def opened(name: str, reporter: Reporter) -> Iterator[tuple[Path, Manifest, Tools]]:
+    """An image with the manifest that it carries, and the tools; enters the namespace."""
+    image = find_image(name, dist=DIST).absolute()
+    table = read_table(image)
+    enter()
+    tools = ensure_tools(reporter)
+    yield image, read_embedded_manifest(tools, image, table), tools

@@ -1,0 +1,148 @@
+"""Verbs about finished images."""
+
+from __future__ import annotations
+
+import json
+from argparse import Namespace
+from pathlib import Path
+from threading import Event
+
+from builder.artifact import find_image, ports_of, read_embedded_manifest, subject_of
+from builder.audit.described import declared_facts, image_partitions
+from builder.audit.engine import check_findings, render_json
+from builder.audit.facts import this_host
+from builder.audit.image import audit_image
+from builder.boot import interactive
+from builder.boot import report as boot_report
+from builder.boot.accelerator import choose
+from builder.boot.diary import Bench, Patience
+from builder.boot.prove import prove_image, room_for_two
+from builder.boot.subject import Firmware
+from builder.disk.read import read_table
+from builder.errors import ArtifactError, BootTestFailed
+from builder.host.namespace import enter
+from builder.host.places import cache_directory
+from builder.host.store import Store
+from builder.host.tools import ensure_tools
+from builder.inspection import look
+from builder.inspection import render as render_inspection
+from builder.options import Verbs
+from builder.progress import reporter_for
+from builder.verbs.common import DIST, opened
+
+
+def declare(family: Verbs) -> None:
+    """Add the verbs of this module."""
+    verb = family.add(
+        "boot",
+        boot,
+        "run an image in a virtual machine; nothing is written to it",
+        "boot kolibri-pc",
+        "boot dist/kolibri-pc/kolibri-pc.img --firmware bios",
+    )
+    verb.takes_image()
+    verb.add_argument("--firmware", choices=("uefi", "bios"), default="uefi", help="the firmware to boot with (uefi)")
+
+    verb = family.add(
+        "test",
+        test,
+        "prove an image in virtual machines: boots, checks, clones, reboot",
+        "test kolibri-pc",
+        "test dist/kolibri-pc/kolibri-pc.img --report test-report",
+    )
+    verb.takes_image()
+    verb.shows_progress()
+    verb.speaks_json()
+    verb.add_argument(
+        "--report", metavar="DIR", help="where serial logs, JUnit XML and the report go (IMAGE's directory/test)"
+    )
+
+    verb = family.add(
+        "audit",
+        audit,
+        "look for what must never be inside an image",
+        "audit kolibri-pc",
+        "audit dist/kolibri-pc/kolibri-pc.img --json",
+    )
+    verb.takes_image()
+    verb.shows_progress()
+    verb.speaks_json()
+
+    text = "tell what is in an image: partitions, file systems, recipe, content"
+    verb = family.add("inspect", inspect, text, "inspect kolibri-pc", "inspect some.img --json")
+    verb.takes_image()
+    verb.speaks_json()
+
+
+def boot(arguments: Namespace) -> int:
+    """Run an image for a person."""
+    reporter = reporter_for("plain")
+    with opened(arguments.image, reporter) as (image, manifest, tools), Store("boot").scratch("boot") as scratch:
+        return interactive.boot(
+            image,
+            tools=tools,
+            accelerator=choose(tools, scratch),
+            firmware=Firmware(arguments.firmware),
+            ports=ports_of(manifest),
+            scratch=scratch,
+            reporter=reporter,
+        )
+
+
+def test(arguments: Namespace) -> int:
+    """Prove an image in virtual machines."""
+    reporter = reporter_for(arguments.progress)
+    with opened(arguments.image, reporter) as (image, manifest, tools), Store("boot").scratch("test") as scratch:
+        logs = Path(arguments.report) if arguments.report else image.parent / "test"
+        logs.mkdir(parents=True, exist_ok=True)
+        accelerator = choose(tools, scratch)
+        bench = Bench(
+            tools=tools,
+            accelerator=accelerator,
+            patience=Patience.with_accelerator(accelerator),
+            scratch=scratch,
+            logs=logs,
+            reporter=reporter,
+            cancelled=Event(),
+        )
+        result = prove_image(subject_of(image, manifest), bench, together=room_for_two())
+        boot_report.keep(result, logs)
+    if arguments.json:
+        print(json.dumps(boot_report.to_dict(result), indent=1))
+    else:
+        print(boot_report.to_text(result))
+    if not result.passed:
+        raise BootTestFailed(f"{image} did not prove what its recipe claims", hint=f"all logs are in {logs}")
+    return 0
+
+
+def audit(arguments: Namespace) -> int:
+    """Look for what must never be inside an image."""
+    reporter = reporter_for(arguments.progress)
+    with opened(arguments.image, reporter) as (image, manifest, tools):
+        disk = manifest.recipe.disk
+        partitions = image_partitions(disk, manifest.disk.partitions)
+        facts = declared_facts(manifest.recipe, this_host(cache_directory()))
+        findings = audit_image(tools, image, partitions, facts, reporter)
+    if arguments.json:
+        print(render_json(findings))
+    check_findings(findings)
+    if not arguments.json:
+        print(f"{image}: nothing found that must not be inside an image")
+    return 0
+
+
+def inspect(arguments: Namespace) -> int:
+    """Tell what is in an image."""
+    image = find_image(arguments.image, dist=DIST)
+    table = read_table(image)
+    enter()
+    tools = ensure_tools(reporter_for("auto"))
+    try:
+        manifest = read_embedded_manifest(tools, image, table)
+    except ArtifactError:
+        # Anybody's image may be looked at; the rendering says that it is not ours.
+        manifest = None
+    inspection = look(image, table, manifest)
+    print(json.dumps(inspection.as_dict(), indent=1) if arguments.json else render_inspection(inspection))
+    return 0
