@@ -5,13 +5,14 @@ SHELL := /bin/sh
 RECIPE ?= kolibri-pc
 # Parameters of the recipe: make image SET="language=fr-fr telemetry=true"; values with spaces need the command itself.
 SET ?=
+UPGRADE ?=
 
 VENV := .venv/.satchel
 SATCHEL := .venv/bin/satchel
 PYTEST := .venv/bin/python -m pytest
 
 .PHONY: help setup image check plan boot shell audit inspect doctor test lint format type unit golden-test golden \
-	integration boot-test lock clean clean-cache
+	integration boot-test lock bundle verify lock-requirements clean clean-cache
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -73,11 +74,21 @@ integration: $(VENV) ## Tests with real tools, on plain files and loopback
 boot-test: $(VENV) ## Prove the image of RECIPE in virtual machines
 	@$(SATCHEL) test $(RECIPE)
 
-lock: $(VENV) ## Resolve the requirements of .venv anew
+lock: $(VENV) ## Write down the exact version of everything in RECIPE; UPGRADE="--upgrade" takes newer ones
+	@$(SATCHEL) lock $(RECIPE) $(UPGRADE)
+
+bundle: $(VENV) ## Pack RECIPE, its lock and every input into dist/RECIPE.tar
+	@mkdir -p dist
+	@$(SATCHEL) bundle $(RECIPE) dist/$(RECIPE).tar
+
+verify: $(VENV) ## Build the image of RECIPE again from nothing and compare
+	@$(SATCHEL) verify $(RECIPE)
+
+lock-requirements: $(VENV) ## Resolve the requirements of .venv anew
 	@scripts/lock-requirements
 
 clean: ## Remove dist/ and the caches of the tools
 	rm -rf dist .pytest_cache .mypy_cache .ruff_cache build *.egg-info
 
-clean-cache: $(VENV) ## Remove the cache of layers and tools trees
-	@.venv/bin/python scripts/clean-cache
+clean-cache: $(VENV) ## Remove from the cache what no running build uses
+	@$(SATCHEL) cache gc --all

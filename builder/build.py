@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -16,25 +18,33 @@ from builder import __version__
 from builder.audit.described import declared_facts
 from builder.audit.engine import audit_tree, check_findings
 from builder.audit.facts import this_host
-from builder.contents import channels_of, locks_of, packages_of
-from builder.disk.blockmap import block_map
-from builder.disk.extents import Extent
-from builder.disk.publish import publish
-from builder.errors import ArtifactError
+from builder.contents import channels_of, packages_of
+from builder.errors import ArtifactError, HostError
 from builder.growth import Growth, grow, plan_growth
-from builder.host.places import OVERLAYS, cache_directory, package_digest
+from builder.host.places import OVERLAYS, cache_directory, code_below
+from builder.host.pool import Pool
 from builder.host.scratch import scratch, sweep
-from builder.host.tools import Tools, ensure_tools
-from builder.imaging import Imaging
-from builder.manifest import ON_ESP, DiskRecord, FileRecord, Manifest, PartitionRecord, read_manifest
-from builder.plan.keys import key_of, seed_of
+from builder.host.tools import Tools, ensure_workshop, find_workshop, workshop_identity
+from builder.imaging import CODE, Imaging
+from builder.lock.model import Deb, Lock, Wheel
+from builder.lock.text import lock_text
+from builder.manifest import ON_ESP, DiskRecord, Manifest, PartitionRecord, portable, read_manifest
+from builder.plan.keys import key_of
 from builder.plan.layout import Layout
-from builder.progress import Reporter
+from builder.progress import Recorder, Reporter
+from builder.publication import MANIFEST, publish_image, write_durably
 from builder.recipe.load import Loaded
+from builder.report.facts import REPORT, ReportFacts, Timing
+from builder.report.page import render as render_report
+from builder.report.sizes import shares_of
+from builder.report.usage import usage_of
+from builder.supply import Supply
+from builder.together import together
 
-MANIFEST: Final = "manifest.json"
-CHECKSUMS: Final = "SHA256SUMS"
 LOG: Final = "build.log"
+
+_CODE: Final = ("audit", "build.py", "contents.py", "manifest.py", "publication.py", "recipe/model.py", "sbom.py")
+"""What of Satchel decides the image besides its layers and partitions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,80 +61,144 @@ class Built:
         return self.directory / f"{self.manifest.recipe.name}.img"
 
 
-def build_image(loaded: Loaded, *, dist: Path, force: bool, reporter: Reporter) -> Built:
+def build_image(
+    loaded: Loaded,
+    supply: Supply,
+    *,
+    dist: Path,
+    overlays: Path = OVERLAYS,
+    force: bool = False,
+    reporter: Reporter,
+) -> Built:
     """Build a recipe into `dist/NAME/`. Must run inside the namespace.
 
-    An image whose key is the same is left as it stands, unless `force` is given.
+    An image whose key is the same is left as it stands, unless `force` is given; nothing is fetched for it.
+
+    Args:
+        loaded: The recipe.
+        supply: Where its lock comes from, and the files that the lock names.
+        dist: The directory of finished images.
+        overlays: The directory of overlays.
+        force: Make the image again even if nothing changed.
+        reporter: Who is told.
 
     Raises:
         SatchelError: as the error says; `dist/NAME/` is then as it was before.
     """
     final = dist / loaded.recipe.name
+    known = None if force else supply.known()
+    standing = None if known is None else _standing(final, _planned(loaded, known, overlays)[1])
+    if standing is not None:
+        return Built(directory=final, manifest=standing, reused=True)
     sweep(dist, _prefix(final))
+    recorder = Recorder(reporter)
     with scratch(dist, _prefix(final)) as directory, _logged(directory / LOG):
-        tools = ensure_tools(reporter)
-        growth = plan_growth(loaded, overlays=OVERLAYS, foundation=tools.identity)
+        lock = supply.supplied(lambda wanted: _needed(loaded, wanted, overlays))
+        _refuse_early_clock(lock)
+        tools = ensure_workshop(lock.tools, Pool(), recorder)
+        growth, key = _planned(loaded, lock, overlays)
         growth.store.sweep()
-        key = _image_key(loaded, growth)
-        standing = _standing(final, key)
-        if standing is not None and not force:
-            return Built(directory=final, manifest=standing, reused=True)
-        grow(growth, tools=tools, reporter=reporter)
+        grow(growth, tools=tools, reporter=recorder)
         with growth.store.scratch("image") as room, growth.tree(room) as tree:
-            manifest = _make(loaded, tree, directory, key=key, tools=tools, room=room, reporter=reporter)
+            work = _Work(loaded=loaded, lock=lock, growth=growth, tree=tree, tools=tools, reporter=recorder)
+            manifest = _make(work, directory, key=key)
+            _write_report(work, directory, manifest)
         _replace(directory, final)
     return Built(directory=final, manifest=manifest, reused=False)
 
 
-def _make(
-    loaded: Loaded, tree: Path, directory: Path, *, key: str, tools: Tools, room: Path, reporter: Reporter
-) -> Manifest:
-    recipe = loaded.recipe
-    with reporter.step("audit", detail="nothing that only one machine may have"):
-        check_findings(audit_tree(tree, declared_facts(recipe, this_host(cache_directory()))))
-    imaging = Imaging(recipe=recipe, tree=tree, tools=tools, scratch=room, epoch=_epoch(), reporter=reporter)
+def _needed(loaded: Loaded, lock: Lock, overlays: Path) -> Iterator[Deb | Wheel]:
+    """The files that the build will use: a layer that is there already needs none."""
+    if find_workshop(lock.tools) is None:
+        yield from lock.tools
+    growth, _ = _planned(loaded, lock, overlays)
+    missing = {layer.name for layer in growth.planned if not layer.reused}
+    if missing & {"base", "apt"}:
+        yield from (*lock.base, *lock.apt)
+    yield from (wheel for wheel in lock.wheels if f"pip {wheel.venv}" in missing)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Work:
+    """All that a finished tree needs on its way to an image."""
+
+    loaded: Loaded
+    lock: Lock
+    growth: Growth
+    tree: Path
+    tools: Tools
+    reporter: Recorder
+
+
+def _planned(loaded: Loaded, lock: Lock, overlays: Path) -> tuple[Growth, str]:
+    """The layers, and the key of the image: all that decides it besides the tree."""
+    growth = plan_growth(loaded, lock, overlays=overlays, foundation=workshop_identity(lock.tools))
+    parts = {
+        "recipe": portable(loaded.recipe).model_dump_json(),
+        "params": json.dumps(dict(loaded.params), sort_keys=True),
+        "lock": _digest(lock_text(lock)),
+        "code": code_below(*CODE, *_CODE),
+    }
+    return growth, key_of(parts, below=growth.key)
+
+
+def _make(work: _Work, directory: Path, *, key: str) -> Manifest:
+    loaded, recipe, reporter, tree = work.loaded, work.loaded.recipe, work.reporter, work.tree
+    imaging = Imaging(
+        recipe=recipe,
+        growth=work.growth,
+        tree=tree,
+        tools=work.tools,
+        scratch=directory,
+        epoch=work.lock.date,
+        reporter=reporter,
+    )
     layout = imaging.layout()
-    packages, channels = packages_of(tree, recipe), channels_of(tree, recipe)
     manifest = Manifest(
         satchel=__version__,
-        key=key,
-        recipe=recipe,
+        recipe=portable(recipe),
         params=dict(loaded.params),
-        locks=locks_of(packages, channels, tools=tools.identity),
-        packages=packages,
+        lock=_digest(lock_text(work.lock)),
+        date=work.lock.date,
+        packages=packages_of(tree, recipe),
         disk=_disk_record(loaded, layout),
         boot=recipe.disk.boot,
         checks=recipe.checks,
-        content=channels,
+        content=channels_of(tree, recipe),
     )
+
+    def audited() -> None:
+        with reporter.step("audit", detail="nothing that only one machine may have"):
+            check_findings(audit_tree(tree, declared_facts(recipe, this_host(cache_directory()))))
+
+    # The file systems first: the largest of them takes longest, and looking at the tree needs only one processor.
+    done = together({**imaging.jobs(layout), "": audited})
+    pieces = {name: piece for name, piece in done.items() if piece is not None}
     image = directory / f"{recipe.name}.img"
-    mapped = imaging.make(layout, image, on_esp={ON_ESP: manifest.to_json().encode()})
-    digests = _publish(loaded, image, mapped, reporter)
-    finished = manifest.model_copy(update={"digests": digests})
-    _write(directory / MANIFEST, finished.to_json())
-    sums = {name: record.sha256 for name, record in digests.items()}
-    sums[MANIFEST] = hashlib.sha256(finished.to_json().encode()).hexdigest()
-    _write(directory / CHECKSUMS, "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items())))
-    return finished
+    mapped = imaging.assemble(layout, pieces, image, on_esp={ON_ESP: manifest.to_json().encode()})
+    imaging.clean()
+    return publish_image(image, mapped, manifest.model_copy(update={"key": key}), work.lock, reporter=reporter)
 
 
-def _publish(loaded: Loaded, image: Path, mapped: tuple[Extent, ...], reporter: Reporter) -> dict[str, FileRecord]:
-    """Checksums, the compressed image and the block map, in one pass over the image."""
-    outputs = loaded.recipe.outputs
-    zst = image.with_name(f"{image.name}.zst") if outputs.zst else None
-    with reporter.step("checksums and compression" if zst else "checksums"):
-        published = publish(image, mapped, zst=zst, level=outputs.zst_level, reporter=reporter)
-    digests = {image.name: FileRecord(sha256=published.sha256, size_bytes=published.size_bytes)}
-    if zst is not None:
-        assert published.zst_sha256 is not None
-        assert published.zst_bytes is not None
-        digests[zst.name] = FileRecord(sha256=published.zst_sha256, size_bytes=published.zst_bytes)
-    if outputs.bmap:
-        text = block_map(published.ranges, image_bytes=published.size_bytes)
-        bmap = image.with_name(f"{image.name}.bmap")
-        _write(bmap, text)
-        digests[bmap.name] = FileRecord(sha256=hashlib.sha256(text.encode()).hexdigest(), size_bytes=len(text))
-    return digests
+def _write_report(work: _Work, directory: Path, manifest: Manifest) -> None:
+    """The page for people. It tells of this build on this machine, so nothing that can be made again names it."""
+    layers = [(layer.name, tree) for layer, tree in zip(work.growth.planned, work.growth.stack(), strict=True)]
+    facts = ReportFacts(
+        manifest=manifest,
+        lock=work.lock,
+        timings=tuple(_timings(work)),
+        shares=shares_of(layers, manifest),
+        usage=usage_of(directory / f"{manifest.recipe.name}.img", manifest.disk),
+    )
+    write_durably(directory / REPORT, render_report(facts))
+
+
+def _timings(work: _Work) -> Iterator[Timing]:
+    for layer in work.growth.planned:
+        if layer.reused:
+            yield Timing(name=layer.name, start_s=0, end_s=0, verdict="reused", reason=layer.reason)
+    for step in work.reporter.steps:
+        yield Timing(name=step.name, start_s=step.start_s, end_s=step.end_s, verdict="made", reason=step.detail)
 
 
 def _disk_record(loaded: Loaded, layout: Layout) -> DiskRecord:
@@ -155,20 +229,15 @@ def _disk_record(loaded: Loaded, layout: Layout) -> DiskRecord:
     )
 
 
-def _image_key(loaded: Loaded, growth: Growth) -> str:
-    """Everything that decides the image besides the tree: the recipe, the seed, the time if it is fixed, our code."""
-    parts = {
-        "recipe": loaded.recipe.model_dump_json(),
-        "seed": str(seed_of(loaded.recipe.name)),
-        "epoch": os.environ.get("SOURCE_DATE_EPOCH", ""),
-        "satchel": package_digest(),
-    }
-    return key_of(parts, below=growth.key)
-
-
-def _epoch() -> int:
-    """The time that everything in the image bears: `$SOURCE_DATE_EPOCH` (reproducible-builds.org), else now."""
-    return int(os.environ.get("SOURCE_DATE_EPOCH") or time.time())
+def _refuse_early_clock(lock: Lock) -> None:
+    """What is made before the date of the lock would bear times that differ from build to build."""
+    now = time.time()
+    if now < lock.date:
+        here, then = (datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M") for seconds in (now, lock.date))
+        raise HostError(
+            f"this machine's clock says {here} UTC, but the lock of {lock.recipe} was made at {then} UTC",
+            hint="set the clock",
+        )
 
 
 def _standing(final: Path, key: str) -> Manifest | None:
@@ -212,8 +281,5 @@ def _logged(path: Path) -> Iterator[None]:
         handler.close()
 
 
-def _write(path: Path, text: str) -> None:
-    with path.open("w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from builder import __version__
 from builder.errors import exit_codes
 from builder.options import Parser, Verbs
-from builder.verbs import building, images, knowing, recipes
+from builder.verbs import building, caching, comparing, images, knowing, locking, recipes, signing, verifying
 
 _FIRST_STEPS = "first steps:\n  satchel doctor\n  satchel build kolibri-pc\n  satchel boot kolibri-pc"
 
@@ -25,8 +25,13 @@ def _parser() -> Parser:
     parser.add_argument("--verbose", action="store_true", help="show on stderr every program that is started")
     family = Verbs(parser)
     recipes.declare(family)
+    locking.declare(family)
     building.declare(family)
     images.declare(family)
+    comparing.declare(family)
+    verifying.declare(family)
+    signing.declare(family)
+    caching.declare(family)
     knowing.declare(family, parser)
     return parser
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from email.parser import HeaderParser
 from pathlib import Path
 
@@ -39,14 +38,3 @@ def channels_of(tree: Path, recipe: Recipe) -> tuple[ChannelRecord, ...]:
     return tuple(
         ChannelRecord(**{name: channel[name] for name in fields}) for channels in notes for channel in channels
     )
-
-
-def locks_of(packages: Iterable[Package], channels: Iterable[ChannelRecord], *, tools: str) -> dict[str, str]:
-    """Digests of what the names in the recipe meant on the day."""
-    by_kind: dict[str, list[str]] = {"deb": [], "wheel": []}
-    for package in packages:
-        by_kind[package.kind].append(f"{package.where} {package.name} {package.version}")
-    content = [channel.model_dump_json() for channel in channels]
-    lists = {"apt": by_kind["deb"], "pip": by_kind["wheel"], "content": content}
-    digests = {kind: hashlib.sha256("\n".join(sorted(names)).encode()).hexdigest() for kind, names in lists.items()}
-    return {**digests, "tools": tools}

@@ -107,11 +107,25 @@ class CommandFailed(SatchelError):
         )
 
 
+class UsageError(SatchelError):
+    """Options that do not go together."""
+
+    exit_code = EXIT_USAGE
+    meaning = "wrong options"
+
+
 class BuildFailed(SatchelError):
     """A step of a build could not be finished or its result is not what it must be."""
 
     exit_code = 6
     meaning = "a build step failed or its result is wrong"
+
+
+class VerifyFailed(SatchelError):
+    """An image is not what its recipe and lock make."""
+
+    exit_code = 7
+    meaning = "an image is not what its recipe and lock make"
 
 
 class BootTestFailed(SatchelError):
@@ -139,5 +153,5 @@ def exit_codes() -> dict[int, str]:
     """Every exit code with its meaning, taken from the classes that own them."""
     classes: list[type[SatchelError]] = [SatchelError, *SatchelError.__subclasses__()]
     owned = {cls.exit_code: cls.meaning for cls in reversed(classes)}
-    others = {0: "success", EXIT_USAGE: "wrong options", EXIT_BUG: "a bug in Satchel", EXIT_INTERRUPTED: "interrupted"}
+    others = {0: "success", EXIT_BUG: "a bug in Satchel", EXIT_INTERRUPTED: "interrupted"}
     return dict(sorted({**owned, **others}.items()))

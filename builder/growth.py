@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from builder.errors import BuildFailed
-from builder.host.namespace import overlay_mounted
-from builder.host.places import cache_directory, remove_tree
+from builder.host.namespace import tree_mounted
+from builder.host.places import remove_tree
+from builder.host.pool import Pool
 from builder.host.store import Store
 from builder.host.tools import Tools
 from builder.layers import Layer, Site, layers_of
+from builder.lock.model import Lock
 from builder.plan.layers import PlannedLayer, plan_layers
 from builder.progress import Reporter
 from builder.recipe.load import Loaded
@@ -29,6 +31,7 @@ class Growth:
     layers: tuple[Layer, ...]
     planned: tuple[PlannedLayer, ...]
     store: Store
+    lock: Lock
 
     @property
     def key(self) -> str:
@@ -47,47 +50,39 @@ class Growth:
             yield tree
 
 
-def plan_growth(loaded: Loaded, *, overlays: Path, foundation: str) -> Growth:
-    """Decide about every layer of a recipe; changes nothing."""
+def plan_growth(loaded: Loaded, lock: Lock, *, overlays: Path, foundation: str) -> Growth:
+    """Decide about every layer of a recipe; changes nothing.
+
+    Args:
+        foundation: What all layers depend on: the identity of the workshop.
+    """
     store = Store("layers")
-    layers = layers_of(loaded, overlays=overlays)
+    layers = layers_of(loaded, lock, overlays=overlays)
     described = [(layer.name, layer.parts()) for layer in layers]
     planned = plan_layers(described, foundation=foundation, known=store.entries())
-    return Growth(layers=layers, planned=planned, store=store)
+    return Growth(layers=layers, planned=planned, store=store, lock=lock)
 
 
 def grow(growth: Growth, *, tools: Tools, reporter: Reporter) -> None:
-    """Make every layer that is missing. Must run inside the namespace."""
+    """Make every layer that is missing, from what lies in the pool. Must run inside the namespace."""
     below: tuple[Path, ...] = ()
     for layer, planned in zip(growth.layers, growth.planned, strict=True):
-        if not planned.reused:
-            with (
-                reporter.step(layer.name, detail=planned.reason),
-                growth.store.make(planned.key, name=layer.name, parts=planned.parts) as directory,
-            ):
-                _make(layer, below, directory, tools=tools, reporter=reporter)
-        entry = growth.store.find(planned.key)
-        if entry is None:
-            raise BuildFailed(f"layer {layer.name} vanished while it was used", hint="build again")
+        entry = growth.store.obtain(
+            planned.key,
+            name=layer.name,
+            parts=planned.parts,
+            build=partial(_make, layer, below, tools=tools, epoch=growth.lock.date, reporter=reporter),
+            reporter=reporter,
+            detail="" if planned.reused else planned.reason,
+        )
         below = (*below, entry.path / "tree")
 
 
-def _make(layer: Layer, below: tuple[Path, ...], directory: Path, *, tools: Tools, reporter: Reporter) -> None:
+def _make(
+    layer: Layer, below: tuple[Path, ...], directory: Path, *, tools: Tools, epoch: int, reporter: Reporter
+) -> None:
+    scratch = directory / "scratch"
+    scratch.mkdir()
     with tree_mounted(below, directory) as tree:
-        pools = cache_directory() / "pool"
-        layer.build(Site(tree=tree, tools=tools, scratch=directory, pools=pools, reporter=reporter))
-
-
-@contextmanager
-def tree_mounted(below: tuple[Path, ...], directory: Path) -> Iterator[Path]:
-    """The stacked layers as one writable tree; what is changed lands in `directory/tree`."""
-    upper = directory / "tree"
-    if not below:
-        upper.mkdir()
-        yield upper
-        return
-    work, merged = directory / "work", directory / "merged"
-    with overlay_mounted(below, upper=upper, work=work, target=merged):
-        yield merged
-    remove_tree(work)
-    merged.rmdir()
+        layer.build(Site(tree=tree, tools=tools, scratch=scratch, pool=Pool(), epoch=epoch, reporter=reporter))
+    remove_tree(scratch)

@@ -1,39 +1,54 @@
 """From the finished tree to the disk image: sizes, layout, a file system for each partition, boot loaders, one
 image.
+
+A partition that holds only what is below its own mount point is kept under its key: it depends on the layers that
+touched that directory and not on the whole tree, so an edit elsewhere does not make it again. The root file system
+changes with every edit; it is not kept, and becomes the body of the disk image without being copied.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from builder.disk import btrfs, ext4, vfat
-from builder.disk.assemble import assemble
+from builder.disk.assemble import Piece, assemble
 from builder.disk.bootloader import SYSTEMD_BOOT, esp_files, kernel_options
 from builder.disk.extents import Extent
 from builder.disk.grub import make_bios_boot
 from builder.disk.source import Source
 from builder.errors import BuildFailed
+from builder.growth import Growth
+from builder.host.places import code_below
+from builder.host.store import Store
 from builder.host.tools import Tools
 from builder.layers.system import hidden_below
-from builder.plan.keys import seed_of
+from builder.plan.keys import key_of, seed_of
 from builder.plan.layout import Layout, PlacedPartition, plan_layout
 from builder.progress import Reporter
 from builder.recipe.model import FileSystem, Partition, Recipe
+from builder.together import Job
+
+CODE: Final = ("disk", "imaging.py", "plan/layout.py", "plan/keys.py", "layers/system.py")
+"""What of Satchel decides the bytes of partitions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Imaging:
-    """One tree on its way to an image. Everything happens inside the namespace, in `scratch`."""
+    """One tree on its way to an image. Everything happens inside the namespace."""
 
     recipe: Recipe
+    growth: Growth
     tree: Path
     tools: Tools
     scratch: Path
+    """Room on the file system that will hold the image."""
     epoch: int
-    """Seconds since 1970, for everything that a program would date by itself."""
+    """Seconds since 1970: no file in the image is younger."""
     reporter: Reporter
 
     def layout(self) -> Layout:
@@ -49,33 +64,90 @@ class Imaging:
         }
         return plan_layout(self.recipe.disk, needed=needed, seed=seed_of(self.recipe.name))
 
-    def make(self, layout: Layout, image: Path, *, on_esp: Mapping[str, bytes]) -> tuple[Extent, ...]:
-        """Make every partition and put the image together; returns the mapped extents.
+    def jobs(self, layout: Layout) -> dict[str, Job[Piece]]:
+        """What makes each file system besides the ESP, by the partition's name; independent of one another."""
+        return {
+            described.name: self._job(described, placed)
+            for described, placed in zip(self.recipe.disk.partitions, layout.partitions, strict=True)
+            if placed.filesystem is not None and placed.type != "esp"
+        }
+
+    def assemble(
+        self, layout: Layout, pieces: Mapping[str, Piece], image: Path, *, on_esp: Mapping[str, bytes]
+    ) -> tuple[Extent, ...]:
+        """Make what the firmware reads, and put the image together; returns the mapped extents.
 
         Args:
+            layout: Where everything lies.
+            pieces: The results of all `jobs`.
+            image: The file to make.
             on_esp: Further files for the EFI system partition, by path.
         """
-        pieces: dict[str, Path] = {}
-        boot_code = b""
-        for described, placed in zip(self.recipe.disk.partitions, layout.partitions, strict=True):
-            out = self.scratch / f"{placed.name}.part"
-            with self.reporter.step(f"partition {placed.name}", detail=str(placed.filesystem or placed.type)):
-                if placed.type == "bios-boot":
-                    boot_code = make_bios_boot(self.tools, placed, esp=self._esp(layout), out=out)
-                elif placed.filesystem is not None:
-                    self._make_filesystem(described, placed, layout, out, on_esp)
-            if out.exists():
-                pieces[placed.name] = out
+        complete, boot_code = dict(pieces), b""
+        for placed in layout.partitions:
+            out = self._out(placed)
+            if placed.type == "bios-boot":
+                boot_code = make_bios_boot(self.tools, placed, esp=_esp(layout), out=out)
+            elif placed.type == "esp":
+                with self.reporter.step(f"partition {placed.name}", detail=str(placed.filesystem)):
+                    files = {**self._boot_files(layout), **on_esp}
+                    vfat.make_vfat(self.tools, files, placed, out=out, epoch=self.epoch)
+            else:
+                continue
+            complete[placed.name] = Piece(path=out, kept=False)
         with self.reporter.step("disk image"):
-            return assemble(self.tools, layout, pieces, image=image, boot_code=boot_code, reporter=self.reporter)
+            return assemble(self.tools, layout, complete, image=image, boot_code=boot_code, reporter=self.reporter)
 
-    def _make_filesystem(
-        self, described: Partition, placed: PlacedPartition, layout: Layout, out: Path, on_esp: Mapping[str, bytes]
-    ) -> None:
+    def clean(self) -> None:
+        """Remove the pieces that did not become part of the image file itself."""
+        for piece in self.scratch.glob("*.part"):
+            piece.unlink()
+        if (self.scratch / "empty").exists():
+            (self.scratch / "empty").rmdir()
+
+    def _job(self, described: Partition, placed: PlacedPartition) -> Job[Piece]:
+        mounts = (described.mount, *(subvolume.mount for subvolume in described.subvolumes))
+        if "/" in mounts:
+            return lambda: self._made(described, placed)
+        parts = self._parts(described, placed)
+        return lambda: self._kept(described, placed, parts)
+
+    def _made(self, described: Partition, placed: PlacedPartition) -> Piece:
+        out = self._out(placed)
+        with self.reporter.step(f"partition {placed.name}", detail=str(placed.filesystem)):
+            self._make(described, placed, out)
+        return Piece(path=out, kept=False)
+
+    def _kept(self, described: Partition, placed: PlacedPartition, parts: Mapping[str, str]) -> Piece:
+        store, name = Store("partitions", user=self.recipe.name), f"{self.recipe.name} {placed.name}"
+        entry = store.obtain(
+            key_of(parts),
+            name=name,
+            parts=parts,
+            build=lambda directory: self._make(described, placed, directory / "image"),
+            reporter=self.reporter,
+            title=f"partition {placed.name}",
+            detail=f"{placed.filesystem}: {store.why(name, parts)}",
+        )
+        return Piece(path=entry.path / "image", kept=True)
+
+    def _parts(self, described: Partition, placed: PlacedPartition) -> dict[str, str]:
+        """Everything that can change a partition that is kept."""
+        mounts = [described.mount, *(subvolume.mount for subvolume in described.subvolumes)]
+        return {
+            "partition": described.model_dump_json(exclude={"data", "grow"}),
+            "size": str(placed.size_bytes),
+            "uuid": str(placed.filesystem_uuid),
+            "date": str(self.epoch),
+            "tools": self.tools.identity,
+            "code": code_below(*CODE),
+            **{part: value for mount in mounts if mount for part, value in _touching(self.growth, mount).items()},
+        }
+
+    def _make(self, described: Partition, placed: PlacedPartition, out: Path) -> None:
         match placed.filesystem:
             case FileSystem.VFAT:
-                files = {**self._boot_files(layout), **on_esp} if placed.type == "esp" else {}
-                vfat.make_vfat(self.tools, files, placed, out=out, epoch=self.epoch)
+                vfat.make_vfat(self.tools, {}, placed, out=out, epoch=self.epoch)
             case FileSystem.EXT4:
                 read_only = "ro" in described.options
                 source = self._source(placed.mount)
@@ -96,8 +168,8 @@ class Imaging:
             return Source(path=empty)
         return Source(path=self.tree / mount.lstrip("/"), hidden=hidden_below(self.recipe, mount))
 
-    def _esp(self, layout: Layout) -> PlacedPartition:
-        return next(partition for partition in layout.partitions if partition.type == "esp")
+    def _out(self, placed: PlacedPartition) -> Path:
+        return self.scratch / f"{placed.name}.part"
 
     def _boot_files(self, layout: Layout) -> dict[str, Path | bytes]:
         root, subvolume = _root_of(self.recipe)
@@ -112,6 +184,17 @@ class Imaging:
             systemd_boot=self.tools.tree / SYSTEMD_BOOT,
             firmware=disk.boot,
         )
+
+
+def _touching(growth: Growth, mount: str) -> dict[str, str]:
+    """The keys of the layers that changed something at or below a mount point, by parts' names."""
+    made = zip(growth.planned, growth.stack(), strict=True)
+    # lexists: a layer that removed the directory left a device node in its place.
+    return {f"layer {layer.name}": layer.key for layer, tree in made if os.path.lexists(tree / mount.lstrip("/"))}
+
+
+def _esp(layout: Layout) -> PlacedPartition:
+    return next(partition for partition in layout.partitions if partition.type == "esp")
 
 
 def _root_of(recipe: Recipe) -> tuple[Partition, str | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from builder.disk.read import Table, TablePartition
@@ -87,6 +88,10 @@ def _mounts(manifest: Manifest | None) -> dict[int, str]:
     }
 
 
+def _date(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
+
+
 def _described(manifest: Manifest | None) -> list[str]:
     if manifest is None:
         return ["It carries no manifest, so it was not made by Satchel."]
@@ -98,7 +103,7 @@ def _described(manifest: Manifest | None) -> list[str]:
         f"boots by  {', '.join(manifest.boot)}",
         f"packages  {kinds.count('deb')} Debian packages, {kinds.count('wheel')} Python packages",
         f"checks    {len(manifest.checks)}",
-        f"made by   Satchel {manifest.satchel}, key {manifest.key[:12]}",
+        f"made by   Satchel {manifest.satchel}, from lock {manifest.lock[:12]} of {_date(manifest.date)}",
     ]
     for channel in manifest.content:
         size = format_size(channel.bytes)

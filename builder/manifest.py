@@ -85,14 +85,17 @@ class Manifest(_Record):
     schema_version: Literal[1] = 1
     satchel: str
     """The version of Satchel that made it."""
-    key: str
-    """The content key of everything that went into it."""
+    key: str = ""
+    """The content key of everything that went into it; empty in the copy that lies inside the image, because it also
+    covers Satchel's own code, and an edit there that changes no byte must change no image."""
     recipe: Recipe
     """The resolved recipe."""
     params: dict[str, str | int | bool]
     """The values that were chosen."""
-    locks: dict[str, str]
-    """Digests of what the recipe's names meant on the day: apt packages, wheels, tools, content."""
+    lock: str
+    """The checksum of the lock: what the recipe's names meant on the day."""
+    date: int
+    """The date of the lock, in seconds since 1970; nothing in the image is younger."""
     packages: tuple[Package, ...]
     disk: DiskRecord
     boot: tuple[str, ...]
@@ -104,6 +107,21 @@ class Manifest(_Record):
     def to_json(self) -> str:
         """The text of manifest.json."""
         return self.model_dump_json(indent=1) + "\n"
+
+
+def portable(recipe: Recipe) -> Recipe:
+    """The recipe without where its files lie on this machine, so that images are the same wherever they are built."""
+    pip = tuple(app.model_copy(update={"requirements": Path(app.requirements).name}) for app in recipe.packages.pip)
+    content = tuple(
+        source.model_copy(
+            update={"drive": source.drive.model_copy(update={"directory": Path(source.drive.directory).name})}
+        )
+        if source.drive
+        else source
+        for source in recipe.content
+    )
+    packages = recipe.packages.model_copy(update={"pip": pip})
+    return recipe.model_copy(update={"packages": packages, "content": content})
 
 
 def parse_manifest(text: str | bytes, *, source: str) -> Manifest:

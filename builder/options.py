@@ -21,12 +21,22 @@ class Parser(argparse.ArgumentParser):
         print(f"satchel: {message}\nhint: {self.prog} --help", file=sys.stderr)
         sys.exit(EXIT_USAGE)
 
-    def takes_recipe(self) -> None:
-        """A recipe, and values for its parameters."""
-        self.add_argument("recipe", metavar="RECIPE", help=_RECIPE_HELP)
+    def takes_recipe(self, *, unless: str = "") -> None:
+        """A recipe, and values for its parameters; `unless` is an option that makes it unnecessary."""
+        help_text = f"{_RECIPE_HELP}; none with {unless}" if unless else _RECIPE_HELP
+        self.add_argument("recipe", metavar="RECIPE", help=help_text, nargs="?" if unless else None)
         self.add_argument(
             "--set", metavar="NAME=VALUE", action="append", default=[], help="choose a parameter of the recipe"
         )
+
+    def goes_by_lock(self) -> None:
+        """How strictly the lock is taken."""
+        self.add_argument(
+            "--locked",
+            action="store_true",
+            help="refuse to build anything that the lock beside the recipe does not name",
+        )
+        self.add_argument("--offline", action="store_true", help="never use the network; say what is missing instead")
 
     def takes_image(self) -> None:
         """An image."""

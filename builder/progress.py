@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Literal, TextIO
 
 from tqdm import tqdm
@@ -51,6 +52,46 @@ class Reporter:
 
     def on_end(self, name: str, seconds: float, *, ok: bool) -> None:
         """A step ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A step that ended; times in seconds since the recorder was made."""
+
+    name: str
+    detail: str
+    start_s: float
+    end_s: float
+
+
+class Recorder(Reporter):
+    """Passes everything on to another reporter, and remembers the steps."""
+
+    def __init__(self, to: Reporter) -> None:
+        self._to = to
+        self._began = time.monotonic()
+        self._steps: list[Step] = []
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps that ended, in that order."""
+        return tuple(self._steps)
+
+    @contextmanager
+    def step(self, name: str, *, detail: str = "") -> Iterator[None]:
+        start_s = time.monotonic() - self._began
+        with self._to.step(name, detail=detail):
+            yield
+        end_s = time.monotonic() - self._began
+        self._steps.append(Step(name=name, detail=detail, start_s=start_s, end_s=end_s))
+
+    @contextmanager
+    def amount(self, name: str, total: int | None, *, unit: str = "B") -> Iterator[Advance]:
+        with self._to.amount(name, total, unit=unit) as advance:
+            yield advance
+
+    def note(self, text: str) -> None:
+        self._to.note(text)
 
 
 class PlainReporter(Reporter):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from functools import cache
 
-from jinja2 import StrictUndefined, TemplateError
+from jinja2 import Environment, StrictUndefined, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import BaseModel
 
@@ -25,6 +25,12 @@ def environment() -> ImmutableSandboxedEnvironment:
     )
     made.filters["tojson"] = to_json
     return made
+
+
+@cache
+def page_environment() -> Environment:
+    """The same environment for HTML: every value is escaped."""
+    return environment().overlay(autoescape=True)
 
 
 def to_json(value: object, indent: int | None = None) -> str:

@@ -1,17 +1,19 @@
 """The disk image out of its pieces: the table, the boot code, and each partition's data at its place.
 
-Nothing is copied that is a hole, and where the file system can share blocks nothing is copied at all. The list of what
-was written is the truth that the block map is made from.
+Data is written once. The largest piece becomes the image itself, by a hole inserted before it where the file system can
+do that; the others are shared with it or copied without their holes. The list of what was written is the truth that the
+block map is made from.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from builder.disk.extents import Extent, copy_extent, data_extents, in_blocks
+from builder.disk.extents import Extent, copy_extent, data_extents, in_blocks, moved_up
 from builder.disk.table import write_table
 from builder.errors import BuildFailed
 from builder.host.tools import Tools
@@ -27,10 +29,19 @@ _HEAD, _TAIL = MIB, 128 * KIB
 systems in one place make `root=UUID=` find none (blkid calls it ambivalent)."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """The file with what goes into a partition."""
+
+    path: Path
+    kept: bool
+    """Somebody else needs the file, too; otherwise it may become the disk image itself."""
+
+
 def assemble(
     tools: Tools,
     layout: Layout,
-    pieces: Mapping[str, Path],
+    pieces: Mapping[str, Piece],
     *,
     image: Path,
     boot_code: bytes = b"",
@@ -38,8 +49,8 @@ def assemble(
 ) -> tuple[Extent, ...]:
     """Write `image` and return its mapped extents: whole blocks, in order, everything that a card must carry.
 
-    `pieces` has a file for each partition that has content, by name, never larger than its partition; `boot_code` is
-    at most 440 bytes for the MBR.
+    `pieces` has a file for each partition that has content, by name, never larger than its partition; those that are
+    not kept may be gone afterwards. `boot_code` is at most 440 bytes for the MBR.
 
     Raises:
         BuildFailed: a piece is larger than its partition.
@@ -47,26 +58,50 @@ def assemble(
     """
     mapped = [Extent(0, (1 + GPT_SECTORS) * SECTOR)]
     mapped.append(Extent(layout.size_bytes - GPT_SECTORS * SECTOR, GPT_SECTORS * SECTOR))
-    with image.open("wb") as file:
+    placed = {partition.name: partition for partition in layout.partitions}
+    for name, piece in pieces.items():
+        _check(placed[name], piece.path)
+    body = _largest_of_ours(pieces)
+    grown = body is not None and _becomes(pieces[body].path, image, at=placed[body].start_bytes)
+    if grown:
+        assert body is not None
+        partition = placed[body]
+        with image.open("rb") as file:
+            mapped += [extent for extent in data_extents(file.fileno()) if extent.start >= partition.start_bytes]
+    with image.open("ab") as file:
         file.truncate(layout.size_bytes)
     write_table(tools, layout, image)
-    placed = {partition.name: partition for partition in layout.partitions}
-    total = sum(path.stat().st_blocks * 512 for path in pieces.values())
+    others = {name: piece.path for name, piece in pieces.items() if not (grown and name == body)}
+    total = sum(path.stat().st_blocks * 512 for path in others.values())
     with image.open("r+b") as file, reporter.amount("disk image", total) as advance:
         os.pwrite(file.fileno(), boot_code, 0)
-        for name, path in pieces.items():
-            partition = placed[name]
-            _check(partition, path)
-            with path.open("rb") as piece:
-                for extent in data_extents(piece.fileno()):
-                    at = partition.start_bytes + extent.start
-                    copy_extent(piece.fileno(), extent, file.fileno(), at=at, advance=advance)
+        for name, path in others.items():
+            with path.open("rb") as source:
+                for extent in data_extents(source.fileno()):
+                    at = placed[name].start_bytes + extent.start
+                    copy_extent(source.fileno(), extent, file.fileno(), at=at, advance=advance)
                     mapped.append(Extent(at, extent.length))
         os.fsync(file.fileno())
     for partition in layout.partitions:
         head, tail = min(_HEAD, partition.size_bytes), min(_TAIL, partition.size_bytes)
         mapped += (Extent(partition.start_bytes, head), Extent(partition.end_bytes - tail, tail))
     return in_blocks(mapped, block=BLOCK)
+
+
+def _largest_of_ours(pieces: Mapping[str, Piece]) -> str | None:
+    sizes = {name: piece.path.stat().st_blocks for name, piece in pieces.items() if not piece.kept}
+    return max(sizes, key=lambda name: sizes[name], default=None)
+
+
+def _becomes(piece: Path, image: Path, *, at: int) -> bool:
+    """Make the disk image out of a piece, by moving its blocks to their place; whether the file system can."""
+    if piece.parent.stat().st_dev != image.parent.stat().st_dev:
+        return False
+    with piece.open("r+b") as file:
+        if not moved_up(file.fileno(), at):
+            return False
+    piece.rename(image)
+    return True
 
 
 def _check(partition: PlacedPartition, path: Path) -> None:

@@ -1,8 +1,9 @@
 """A btrfs with subvolumes out of directories, by mkfs.btrfs alone: nothing is mounted and no root is needed.
 
 Traps that shape this file. mkfs.btrfs takes profiles, sector size and features from defaults that changed over time, so
-all are given. It has no option for its own clock and random numbers, so a preloaded library fixes both. And it enlarges
-a plain file without a word to what it thinks the trees need before compression, so the size is checked afterwards.
+all are given. Much of what it writes differs from build to build without an option to change that, so a library is
+preloaded that keeps it steady. And it enlarges a plain file without a word to what it thinks the trees need before
+compression, so the size is checked afterwards.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from tempfile import TemporaryDirectory
 from typing import Final
 from uuid import UUID, uuid5
 
-from builder.disk.btrfs_times import NODE_BYTES, set_times
 from builder.disk.source import Source
+from builder.disk.steady import compile_steady, steady_environment
 from builder.errors import BuildFailed, CommandFailed, PlanError
 from builder.host.sandbox import Mount
 from builder.host.tools import WORK, Tools
@@ -28,7 +29,6 @@ FEATURES: Final = "extref,skinny-metadata,no-holes,free-space-tree,^block-group-
 """What Linux 6.12 mounts and older rescue systems still read."""
 
 _DISK, _TREE = f"{WORK}/disk.img", f"{WORK}/tree"
-_FAKETIME: Final = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
 _FULL: Final = ("no space left", "enospc", "error: -28", "too small to make")
 
 
@@ -133,23 +133,16 @@ def _make(
         argv = ["mkfs.btrfs", "--quiet", "--nodiscard", "--rootdir", _TREE]
         argv += ["--uuid", str(unique), "--device-uuid", str(uuid5(unique, "device"))]
         # Metadata twice: a worn cell of a card then costs a repair and not the file system.
-        argv += ["--metadata", "dup", "--data", "single", "--sectorsize", "4096", "--nodesize", str(NODE_BYTES)]
+        argv += ["--metadata", "dup", "--data", "single", "--sectorsize", "4096", "--nodesize", "16384"]
         argv += ["--checksum", "crc32c", "--features", FEATURES]
         argv += ["--label", partition.label] if partition.label else []
         argv += ["--compress", compress] if compress else []
         argv += ["--shrink"] if shrink else []
         for name in named:
             argv += ["--subvol", f"rw:{name}"]
-        clock = {
-            "LD_PRELOAD": _FAKETIME,
-            "FAKETIME": str(epoch),
-            "FAKETIME_FMT": "%s",
-            "FAKERANDOM_SEED": f"0x{unique.hex[:16]}",
-            # The tree's own times must arrive as they are.
-            "NO_FAKE_STAT": "1",
-        }
-        tools.sandbox(*mounts).run((*argv, _DISK), why=f"make partition {partition.name}", env=clock)
-    set_times(out, uuid=unique, epoch=epoch)
+        mounts.append(compile_steady(tools, Path(scratch)))
+        env = steady_environment(seed=unique, epoch=epoch)
+        tools.sandbox(*mounts).run((*argv, _DISK), why=f"make partition {partition.name}", env=env)
 
 
 def _refuse_crossing_links(subvolumes: Mapping[str, Source]) -> None:

@@ -13,6 +13,7 @@ from uuid import UUID, uuid5
 
 from builder.disk.ext4_size import Content, geometry, measure
 from builder.disk.source import Source
+from builder.disk.steady import compile_steady, steady_environment
 from builder.errors import BuildFailed, CommandFailed, PlanError
 from builder.host.sandbox import Mount
 from builder.host.tools import WORK, Tools
@@ -40,7 +41,7 @@ def make_ext4(
     """Make `out`, a sparse file of the partition's size with an ext4 that holds the tree.
 
     `epoch`, seconds since 1970, is the date of everything that has none of its own, and the latest that a file can
-    have.     `read_only` says how the device mounts it.
+    have. `read_only` says how the device mounts it.
 
     Raises:
         PlanError: the tree does not fit; the message says what it needs.
@@ -57,13 +58,13 @@ def make_ext4(
     # nodiscard and NOZEROOUT: what must be zero is written as zeros and not left as a hole, because a card that had
     # another life has no zeros where an image has holes.
     extended = f"hash_seed={uuid5(unique, 'hash seed')},root_owner=0:0,lazy_itable_init=0,nodiscard"
-    env = {"SOURCE_DATE_EPOCH": str(epoch), "UNIX_IO_NOZEROOUT": "1"}
+    env = {**steady_environment(seed=unique, epoch=epoch), "UNIX_IO_NOZEROOUT": "1"}
     argv = ["mke2fs", "-q", "-F", "-t", "ext4", "-b", "4096", "-I", "256", "-m", "0", "-U", str(unique)]
     argv += ["-d", tree, "-N", str(_inodes(content, partition, read_only=read_only)), "-e", "remount-ro"]
     argv += ["-L", partition.label] if partition.label else []
     argv += ["-O", _FEATURES if read_only else f"{_FEATURES},has_journal,resize_inode", "-E", extended, disk]
     with TemporaryDirectory(dir=out.parent) as scratch:
-        mounts = source.mounts(tree, scratch=Path(scratch))
+        mounts = (*source.mounts(tree, scratch=Path(scratch)), compile_steady(tools, Path(scratch)))
         sandbox = tools.sandbox(Mount(target=disk, source=out, writable=True), *mounts)
         try:
             sandbox.run(argv, why=f"make partition {partition.name}", env=env)

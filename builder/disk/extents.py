@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -12,6 +13,10 @@ from builder.units import MIB, align_up
 
 _CHUNK: Final = 16 * MIB
 _CANNOT_CLONE: Final = {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}
+
+_FALLOC_FL_INSERT_RANGE: Final = 0x20
+_CANNOT_INSERT: Final = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM}
+_libc = ctypes.CDLL(None, use_errno=True)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -68,3 +73,17 @@ def copy_extent(source: int, extent: Extent, target: int, *, at: int, advance: C
             raise OSError(errno.EIO, "a file became shorter while it was copied")
         done += copied
         advance(copied)
+
+
+def moved_up(descriptor: int, by: int) -> bool:
+    """Insert a hole of `by` bytes before everything in an open file; whether its file system can (ext4 and xfs can).
+
+    Nothing is copied: only the addresses of the blocks change. `by` must be a multiple of the file system's blocks.
+    """
+    length = ctypes.c_int64(by)
+    if _libc.fallocate(descriptor, _FALLOC_FL_INSERT_RANGE, ctypes.c_int64(0), length) == 0:
+        return True
+    code = ctypes.get_errno()
+    if code in _CANNOT_INSERT:
+        return False
+    raise OSError(code, f"insert a hole: {os.strerror(code)}")

@@ -1,6 +1,7 @@
 """One pass over a finished image: its SHA-256, one for every mapped range, and its compressed frames.
 
-The image is read once, in frames; holes are not read. Ranges never cross a frame, so a flasher can fetch, decompress
+Holes are not read. But the digest of the whole has to go through all their zeros, in order and on one processor, so it
+never waits for the compression, which takes the others. Ranges never cross a frame, so a flasher can fetch, decompress
 and verify any of them alone.
 """
 
@@ -48,18 +49,18 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
-    """A frame's content, or only its size when it is all zeros, and the mapped extents inside it."""
+    """A frame's content, which is only zeros when no mapped extent lies inside it."""
 
     start: int
-    size: int
-    data: bytes | None
+    content: memoryview
     extents: tuple[Extent, ...]
 
 
 class _Writer:
     """The compressed file while it grows: frames in order, then the seek table."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, *, level: int) -> None:
+        self.level = level
         self._file = file
         self._digest = hashlib.sha256()
         self._frames: list[tuple[int, int]] = []
@@ -82,56 +83,61 @@ class _Writer:
 
 
 def publish(
-    image: Path, mapped: Sequence[Extent], *, zst: Path | None = None, level: int = 9, reporter: Reporter
+    image: Path, mapped: Sequence[Extent], *, zst: Path | None = None, level: int = 3, reporter: Reporter
 ) -> Published:
     """Hash an image and, if `zst` is given, compress it there at `level`.
 
     `mapped` is everything in the image that is not zeros, in whole blocks and in order, as `assemble` returns it. The
     bytes of the compressed file do not depend on the number of processors.
     """
+    workers = len(os.sched_getaffinity(0))
     whole = hashlib.sha256()
-    ranges: list[Range] = []
-    zeros = bytes(FRAME)
-    workers = os.cpu_count() or 1
     with ExitStack() as stack:
         file = stack.enter_context(image.open("rb"))
         size = os.fstat(file.fileno()).st_size
-        writer = _Writer(stack.enter_context(zst.open("wb"))) if zst else None
-        pool = stack.enter_context(ThreadPoolExecutor(max_workers=workers))
+        writer = _Writer(stack.enter_context(zst.open("wb")), level=level) if zst else None
+        pool = stack.enter_context(ThreadPoolExecutor(max_workers=workers + 1))
         advance = stack.enter_context(reporter.amount("checksums and compression" if zst else "checksums", size))
-        pending: deque[tuple[_Frame, Future[tuple[Range, ...]], Future[bytes] | None]] = deque()
-        empty_frames: dict[int, Future[bytes]] = {}
-
-        def take() -> None:
-            frame, digests, compressed = pending.popleft()
-            ranges.extend(digests.result())
-            if writer is not None and compressed is not None:
-                writer.write_frame(compressed.result(), frame.size)
-            advance(frame.size)
-
+        described = pool.submit(_describe, _frames(file.fileno(), size, mapped), writer, pool, window=2 * workers)
         for frame in _frames(file.fileno(), size, mapped):
-            content = memoryview(zeros)[: frame.size] if frame.data is None else memoryview(frame.data)
-            compressed = None
-            if writer is not None and frame.data is None and frame.size in empty_frames:
-                compressed = empty_frames[frame.size]
-            elif writer is not None:
-                compressed = pool.submit(_compress, content, level)
-                if frame.data is None:
-                    empty_frames[frame.size] = compressed
-            pending.append((frame, pool.submit(_hash_ranges, frame, content), compressed))
-            whole.update(content)
-            while len(pending) > 2 * workers:
-                take()
-        while pending:
-            take()
-        zst_sha256 = writer.finish() if writer else None
+            whole.update(frame.content)
+            advance(len(frame.content))
+        ranges, zst_sha256 = described.result()
     return Published(
         size_bytes=size,
         sha256=whole.hexdigest(),
-        ranges=tuple(ranges),
+        ranges=ranges,
         zst_bytes=writer.size_bytes if writer else None,
         zst_sha256=zst_sha256,
     )
+
+
+def _describe(
+    frames: Iterator[_Frame], writer: _Writer | None, pool: ThreadPoolExecutor, *, window: int
+) -> tuple[tuple[Range, ...], str | None]:
+    """Hash the ranges of all frames and compress them, a few at once and in order; the digest of what was written."""
+    ranges: list[Range] = []
+    pending: deque[tuple[_Frame, Future[tuple[Range, ...]], Future[bytes] | None]] = deque()
+    empty_frames: dict[int, Future[bytes]] = {}
+
+    def take() -> None:
+        frame, digests, compressed = pending.popleft()
+        ranges.extend(digests.result())
+        if writer is not None and compressed is not None:
+            writer.write_frame(compressed.result(), len(frame.content))
+
+    for frame in frames:
+        compressed = None if frame.extents else empty_frames.get(len(frame.content))
+        if writer is not None and compressed is None:
+            compressed = pool.submit(_compress, frame.content, writer.level)
+            if not frame.extents:
+                empty_frames[len(frame.content)] = compressed
+        pending.append((frame, pool.submit(_hash_ranges, frame), compressed))
+        while len(pending) > window:
+            take()
+    while pending:
+        take()
+    return tuple(ranges), writer.finish() if writer else None
 
 
 def _compress(content: memoryview, level: int) -> bytes:
@@ -139,17 +145,18 @@ def _compress(content: memoryview, level: int) -> bytes:
     return ZstdCompressor(level=level, write_checksum=True, write_content_size=True).compress(content)
 
 
-def _hash_ranges(frame: _Frame, content: memoryview) -> tuple[Range, ...]:
+def _hash_ranges(frame: _Frame) -> tuple[Range, ...]:
     return tuple(
         Range(
             extent=extent,
-            sha256=hashlib.sha256(content[extent.start - frame.start : extent.end - frame.start]).hexdigest(),
+            sha256=hashlib.sha256(frame.content[extent.start - frame.start : extent.end - frame.start]).hexdigest(),
         )
         for extent in frame.extents
     )
 
 
 def _frames(descriptor: int, size: int, mapped: Sequence[Extent]) -> Iterator[_Frame]:
+    zeros = memoryview(bytes(FRAME))
     waiting = deque(mapped)
     for start in range(0, size, FRAME):
         end = min(start + FRAME, size)
@@ -160,13 +167,10 @@ def _frames(descriptor: int, size: int, mapped: Sequence[Extent]) -> Iterator[_F
             inside.append(Extent(extent.start, cut - extent.start))
             if extent.end > end:
                 waiting.appendleft(Extent(end, extent.end - end))
-        if not inside:
-            yield _Frame(start, end - start, None, ())
-            continue
-        data = bytearray(end - start)
+        content = memoryview(bytearray(end - start)) if inside else zeros[: end - start]
         for extent in inside:
-            _read_into(descriptor, memoryview(data)[extent.start - start : extent.end - start], extent.start)
-        yield _Frame(start, end - start, bytes(data), tuple(inside))
+            _read_into(descriptor, content[extent.start - start : extent.end - start], extent.start)
+        yield _Frame(start, content, tuple(inside))
 
 
 def _read_into(descriptor: int, buffer: memoryview, offset: int) -> None:

@@ -12,6 +12,7 @@ import os
 import shlex
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 
 import sh
@@ -21,6 +22,9 @@ from builder.errors import CommandFailed, HostError
 LOG = logging.getLogger(__name__)
 
 TAIL_LINES: Final = 20
+
+_running: dict[int, sh.RunningCommand] = {}
+"""Programs of all threads, by process id."""
 
 _INHERITED: Final = ("PATH", "HOME", "TERM")
 """What programs may know of the caller."""
@@ -90,6 +94,7 @@ def run(
         _decode_errors="replace",
         _ok_code=list(accept),
     )
+    _running[process.pid] = process
     try:
         process.wait()
     except sh.ErrorReturnCode as error:
@@ -97,4 +102,13 @@ def run(
     except BaseException:
         process.kill()
         raise
+    finally:
+        del _running[process.pid]
     return "".join(out)
+
+
+def end_programs() -> None:
+    """Kill what other threads of this process run now; their `run` fails with `CommandFailed`."""
+    for process in tuple(_running.values()):
+        with suppress(ProcessLookupError):
+            process.kill()

@@ -18,11 +18,11 @@ from builder.host.command import run
 from builder.host.namespace import overlay_mounted
 from builder.host.places import cache_directory
 from builder.host.store import Store
-from builder.host.tools import find_tools
+from builder.host.tools import find_lab
 from builder.units import GIB, format_size
 
 NEEDED_SPACE = 12 * GIB
-"""Bytes for a tools tree, the layers, an image and its compressed copy, with room to spare."""
+"""Bytes for the trees of tools, the layers, an image and its compressed copy, with room to spare."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,28 +99,14 @@ def _overlay() -> str:
     return f"layers can be stacked in {cache_directory()}"
 
 
-def _tools() -> str:
-    tools = find_tools()
-    return f"made, version {tools.identity[:12]}" if tools else "not made yet; the first build makes it"
-
-
-def _btrfs() -> str:
-    tools = find_tools()
-    if tools is None:
-        return "not known before the tools tree is made"
-    help_lines: list[str] = []
-    command = ("mkfs.btrfs", "--help")
-    tools.sandbox().run(command, why="ask mkfs.btrfs for its options", accept=(0, 1), on_line=help_lines.append)
-    known = "\n".join(help_lines)
-    lacking = [option for option in ("--rootdir", "--subvol", "--compress") if option not in known]
-    if lacking:
-        raise HostError(f"mkfs.btrfs of the tools tree lacks {' '.join(lacking)}", hint="make clean-cache, then build")
-    return "knows --rootdir, --subvol and --compress"
+def _lab() -> str:
+    lab = find_lab()
+    return f"made, {lab.identity[:12]}" if lab else "not made yet; the first boot, test or audit makes it"
 
 
 OUTSIDE: tuple[Requirement, ...] = (
     Requirement(name="Python", why="to run Satchel", probe=_python),
-    Requirement(name="mmdebstrap", why="to make the tools tree", probe=_program("mmdebstrap", "mmdebstrap")),
+    Requirement(name="mmdebstrap", why="to make trees of tools", probe=_program("mmdebstrap", "mmdebstrap")),
     Requirement(name="bubblewrap", why="to run programs inside a tree", probe=_program("bwrap", "bubblewrap")),
     Requirement(name="newuidmap", why="to give an ordinary user a range of ids", probe=_program("newuidmap", "uidmap")),
     Requirement(name="disk space", why="for layers and images", probe=_space),
@@ -130,8 +116,7 @@ OUTSIDE: tuple[Requirement, ...] = (
 
 INSIDE: tuple[Requirement, ...] = (
     Requirement(name="overlay", why="so that layers are stacked and never copied", probe=_overlay),
-    Requirement(name="tools tree", why="so that every host makes the same bytes", probe=_tools),
-    Requirement(name="mkfs.btrfs", why="to make subvolumes without mounting anything", probe=_btrfs),
+    Requirement(name="lab", why="to boot finished images and to look into them", probe=_lab),
 )
 """Probed as root of the namespace."""
 

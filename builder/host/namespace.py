@@ -211,7 +211,8 @@ def overlay_mounted(layers: tuple[Path, ...], *, upper: Path, work: Path, target
         directory.mkdir(parents=True, exist_ok=True)
     lower = ":".join(os.fspath(layer) for layer in reversed(layers))
     # userxattr: opaque marks as user.* attributes, the only kind a user namespace may write.
-    options = f"lowerdir={lower},upperdir={upper},workdir={work},userxattr"
+    # volatile: programs inside wait for no disk; what is kept is written out once, when it is whole (`Store.make`).
+    options = f"lowerdir={lower},upperdir={upper},workdir={work},userxattr,volatile"
     try:
         _call(_libc.mount(b"overlay", os.fsencode(target), b"overlay", 0, options.encode()), "mount overlay")
     except OSError as error:
@@ -223,3 +224,18 @@ def overlay_mounted(layers: tuple[Path, ...], *, upper: Path, work: Path, target
         yield target
     finally:
         _call(_libc.umount2(os.fsencode(target), 2), "unmount overlay")
+
+
+@contextmanager
+def tree_mounted(below: tuple[Path, ...], directory: Path) -> Iterator[Path]:
+    """The stacked layers as one writable tree; what is changed lands in `directory/tree`.
+
+    Without a layer below, too: only in an overlay do programs not wait for the disk.
+    """
+    nothing, work, merged = directory / "nothing", directory / "work", directory / "merged"
+    nothing.mkdir()
+    with overlay_mounted(below or (nothing,), upper=directory / "tree", work=work, target=merged):
+        yield merged
+    shutil.rmtree(work)
+    merged.rmdir()
+    nothing.rmdir()

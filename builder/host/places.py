@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -12,13 +14,32 @@ RECIPES = REPOSITORY / "recipes"
 OVERLAYS = REPOSITORY / "overlays"
 
 
+_instead: list[Path] = []
+
+
 def cache_directory() -> Path:
     """Everything that can be made again: `$SATCHEL_CACHE`, else the user's cache directory."""
+    if _instead:
+        return _instead[-1]
     chosen = os.environ.get("SATCHEL_CACHE")
     if chosen:
         return Path(chosen).absolute()
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "satchel"
+
+
+@contextmanager
+def separate_cache(room: Path, *, shared: Iterable[str]) -> Iterator[None]:
+    """An empty cache in `room` until the block ends, but for these directories of the real one."""
+    real = cache_directory()
+    for name in shared:
+        (real / name).mkdir(parents=True, exist_ok=True)
+        (room / name).symlink_to(real / name)
+    _instead.append(room)
+    try:
+        yield
+    finally:
+        _instead.pop()
 
 
 def remove_tree(path: Path) -> None:
@@ -29,9 +50,13 @@ def remove_tree(path: Path) -> None:
         path.unlink()
 
 
-def package_digest() -> str:
-    """The digest of Satchel's own code."""
+def code_below(*names: str) -> str:
+    """The digest of Satchel's own code: all files of the modules and rooms of these names below `builder/`."""
     total = hashlib.sha256()
-    for path in sorted((REPOSITORY / "builder").rglob("*.py")):
-        total.update(f"{path.relative_to(REPOSITORY)}\0".encode() + path.read_bytes())
+    package = REPOSITORY / "builder"
+    for name in names:
+        path = package / name
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.is_file() and "__pycache__" not in file.parts:
+                total.update(f"{file.relative_to(package)}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
     return total.hexdigest()

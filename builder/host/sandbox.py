@@ -1,21 +1,32 @@
 """Run programs inside a tree, as its root directory, seeing nothing of the host but what is handed to them.
 
 Bubblewrap does the work; it must be started inside the build's own namespace (see `namespace`), where it is root and
-can therefore keep all owners. Programs get a fresh /dev, /proc, /tmp and /run, no network unless it is asked for, and
-die with their parent.
+can therefore keep all owners. Programs get a fresh /dev, /proc, /tmp and /run, no network unless it is asked for, the
+same host name and environment on every machine, and die with their parent.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
+from typing import Final
 
-from builder.host.command import run, scrubbed_environment
+from builder.host.command import run
 from builder.host.network import proxy_environment
 
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_ENVIRONMENT: Final = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "HOME": "/root",
+    "LC_ALL": "C.UTF-8",
+    "TZ": "UTC",
+    "PYTHONHASHSEED": "0",
+    "PERL_HASH_SEED": "0",
+}
+"""What every program inside sees. The seeds give sets and hashes one order, because some programs write them out."""
+
+_HOST_NAME: Final = "localhost"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +59,8 @@ class Sandbox:
     writable: bool = False
     mounts: tuple[Mount, ...] = ()
     network: bool = False
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables for everything that is run, besides those that every sandbox has."""
 
     def with_mounts(self, *mounts: Mount) -> Sandbox:
         """The same sandbox with more to see."""
@@ -56,7 +69,7 @@ class Sandbox:
     def argv(self, command: Sequence[str], *, env: Mapping[str, str] | None = None, user: str = "") -> tuple[str, ...]:
         """The whole command line that runs `command` inside, as `user` of the tree when one is named."""
         proxies = proxy_environment() if self.network else {}
-        environment = {**scrubbed_environment(), **proxies, "PATH": _PATH, "HOME": "/root", **(env or {})}
+        environment = {**_ENVIRONMENT, **proxies, **self.environment, **(env or {})}
         options: list[str] = ["--clearenv"]
         for name, value in sorted(environment.items()):
             options += ["--setenv", name, value]
@@ -67,7 +80,8 @@ class Sandbox:
             options += _resolver(self.root)
         for mount in self.mounts:
             options += mount.argv()
-        options += ["--unshare-pid", "--unshare-ipc", "--die-with-parent", "--chdir", "/"]
+        options += ["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--hostname", _HOST_NAME]
+        options += ["--die-with-parent", "--chdir", "/"]
         if not self.network:
             options.append("--unshare-net")
         as_user = ("setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups", "--") if user else ()
@@ -90,7 +104,8 @@ class Sandbox:
 
     def interact(self, command: Sequence[str]) -> int:
         """Run `command` inside with the caller's own terminal, and return its exit status."""
-        return os.spawnvp(os.P_WAIT, "bwrap", self.argv(command))
+        terminal = {"TERM": os.environ.get("TERM", "linux")}
+        return os.spawnvp(os.P_WAIT, "bwrap", self.argv(command, env=terminal))
 
 
 def _resolver(root: Path) -> list[str]:

@@ -9,37 +9,63 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
+from uuid import uuid4
+
+from builder.host.holding import alone, locked
+from builder.host.places import remove_tree
+from builder.host.room import full_disk_explained
 
 
 @contextmanager
 def scratch(parent: Path, prefix: str) -> Iterator[Path]:
-    """A new directory below `parent`, held locked; removed at the end unless it was renamed."""
-    parent.mkdir(parents=True, exist_ok=True)
-    path = Path(mkdtemp(prefix=prefix, dir=parent))
-    path.chmod(0o755)
-    descriptor = os.open(path, os.O_RDONLY)
+    """A new directory below `parent`, held locked; removed at the end unless it was renamed.
+
+    Raises:
+        HostError: the disk became full meanwhile.
+    """
+    with full_disk_explained(parent):
+        parent.mkdir(parents=True, exist_ok=True)
+        path, descriptor = _new(parent, prefix)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield path
+        with full_disk_explained(parent):
+            yield path
     finally:
-        os.close(descriptor)
-        if path.exists():
-            shutil.rmtree(path)
+        # Still locked, so that nobody sweeps what we are removing.
+        try:
+            if path.exists():
+                shutil.rmtree(path)
+        finally:
+            os.close(descriptor)
 
 
 def sweep(parent: Path, prefix: str = "") -> None:
-    """Remove every directory below `parent` whose name begins with `prefix` and that nobody holds."""
+    """Remove everything below `parent` whose name begins with `prefix` and that nobody holds."""
     if not parent.is_dir():
         return
     for path in parent.iterdir():
-        if not path.name.startswith(prefix):
-            continue
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            continue
-        else:
-            shutil.rmtree(path)
-        finally:
-            os.close(descriptor)
+        if path.name.startswith(prefix):
+            remove_unused(path)
+
+
+def remove_unused(path: Path) -> bool:
+    """Remove a file or directory unless somebody holds it; whether it was removed."""
+    with alone(path) as free:
+        if free:
+            remove_tree(path)
+        return free
+
+
+def set_aside(path: Path, parent: Path) -> Path:
+    """Move a directory out of everybody's sight, below `parent`, where a sweep finds it; its locks stay."""
+    parent.mkdir(parents=True, exist_ok=True)
+    return path.rename(parent / f"aside-{uuid4()}")
+
+
+def _new(parent: Path, prefix: str) -> tuple[Path, int]:
+    while True:
+        path = Path(mkdtemp(prefix=prefix, dir=parent))
+        # Somebody may sweep it away before it is locked.
+        descriptor = locked(path, os.O_RDONLY, fcntl.LOCK_EX)
+        if descriptor is not None:
+            path.chmod(0o755)
+            return path, descriptor

@@ -1,21 +1,25 @@
-"""The tools tree: the programs that decide the bytes of an image, the same on every host.
+"""Trees of tools: what decides the bytes of an image, and what looks at finished images.
 
-It is a small Debian 13 made once by mmdebstrap and kept under a key; file systems, boot loaders and virtual machines
-come from it, so it does not matter what the host has installed.
+The **workshop** makes layers and file systems. It is a small Debian 13 installed from exactly the packages that a lock
+names, so it is the same on every host and in ten years. The **lab** holds virtual machines and readers; it never
+decides a byte, so it is made from what mirrors have today. Both are kept under their keys.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from builder.errors import MissingTool
 from builder.host.command import run
+from builder.host.namespace import tree_mounted
 from builder.host.network import proxy_environment
+from builder.host.pool import Pool, Pooled
+from builder.host.repository import make_repository, source_line
 from builder.host.sandbox import Mount, Sandbox
 from builder.host.store import Store
 from builder.plan.keys import key_of
@@ -24,39 +28,57 @@ from builder.progress import Reporter
 SUITE: Final = "trixie"
 
 PACKAGES: Final = (
-    "bmap-tools",
     "btrfs-progs",
-    "ca-certificates",
     "debian-archive-keyring",
     "dosfstools",
     "e2fsprogs",
-    "faketime",
     "fdisk",
     "grub-common",
     "grub-pc-bin",
+    "libc6-dev",
     "mmdebstrap",
+    "mount",
+    "mtools",
+    "systemd-boot-efi",
+    "tcc",
+    "uuid-dev",
+)
+"""The workshop. A lock says which versions, and what they depend on."""
+
+LAB_PACKAGES: Final = (
+    "bmap-tools",
+    "btrfs-progs",
+    "dosfstools",
+    "e2fsprogs",
+    "fdisk",
     "mtools",
     "ovmf",
     "qemu-system-x86",
     "qemu-utils",
     "seabios",
     "squashfs-tools",
-    "systemd-boot-efi",
     "zstd",
 )
 
-SLIMMING: Final = tuple(
-    f"--dpkgopt=path-exclude=/usr/share/{waste}/*" for waste in ("doc", "info", "locale", "man", "lintian")
+_WASTE: Final = ("doc", "info", "locale", "man", "lintian")
+"""Below /usr/share; left out of every tree that we make: nobody reads it on a server, and it costs megabytes."""
+
+SLIMMING: Final = (
+    f"--setup-hook=printf 'path-exclude=/usr/share/%s/*\\n' {' '.join(_WASTE)} > $1/etc/dpkg/dpkg.cfg.d/satchel",
+    f"--extract-hook=cd $1/usr/share; for waste in {' '.join(_WASTE)}; do rm -rf $waste/*; done",
 )
-"""Left out of every tree that we make: nobody reads it on a server, and it costs megabytes."""
+"""Options of mmdebstrap. Its own way to leave files out starts a Python for each package."""
 
 WORK: Final = "/job"
 """An empty directory of the tree, for a sandbox to place its inputs and outputs below."""
 
+_WORKSHOP: Final = ("--mode=unshare", "--variant=custom", "--format=directory", *SLIMMING)
+_LAB: Final = ("--mode=unshare", "--variant=apt", "--format=directory", *SLIMMING)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
-    """A finished tools tree; `identity` names the exact versions of everything in it."""
+    """A finished tree of tools; `identity` names everything that went into it."""
 
     tree: Path
     identity: str
@@ -72,51 +94,97 @@ def apt_mirror() -> tuple[str, ...]:
     return (chosen,) if chosen else ()
 
 
-def tools_parts() -> dict[str, str]:
-    """Everything that decides what is in the tools tree, besides the day it was made."""
-    return {"suite": SUITE, "packages": " ".join(PACKAGES), "slimming": " ".join(SLIMMING), "work": WORK}
+def workshop_identity(debs: Sequence[Pooled]) -> str:
+    """The identity of a workshop made from these packages: equal on all hosts, known before it is made."""
+    return key_of(_workshop_parts(debs))
 
 
-def find_tools() -> Tools | None:
-    """The tools tree, if this machine has it already."""
-    entry = Store("tools").find(key_of(tools_parts()))
-    if entry is None:
-        return None
-    status = (entry.path / "tree/var/lib/dpkg/status").read_bytes()
-    return Tools(tree=entry.path / "tree", identity=hashlib.sha256(status).hexdigest())
+def find_workshop(debs: Sequence[Pooled]) -> Tools | None:
+    """The workshop made from these packages, if this machine has it already."""
+    return _find(Store("workshop"), workshop_identity(debs))
 
 
-def ensure_tools(reporter: Reporter) -> Tools:
-    """The tools tree, made now if this machine does not have it yet. Must run inside the namespace.
+def ensure_workshop(debs: Sequence[Pooled], pool: Pool, reporter: Reporter) -> Tools:
+    """The workshop, made now from the pool if this machine does not have it yet. Must run inside the namespace.
+
+    Raises:
+        MissingTool: the host lacks mmdebstrap or bubblewrap.
+        ArtifactError: the pool lacks a package.
+        CommandFailed: the tree could not be made.
+    """
+
+    def build(directory: Path) -> None:
+        repository = directory / "repository"
+        repository.mkdir()
+        make_repository(debs, pool, repository)
+        # The sandbox user of the host's apt may not look into the cache of root.
+        own = '--aptopt=APT::Sandbox::User "root"'
+        options = (*_WORKSHOP, f"--include={_names(debs)}", own)
+        _bootstrap(options, (source_line(os.fspath(repository)),), directory, reporter)
+        shutil.rmtree(repository)
+
+    return _ensure("workshop", _workshop_parts(debs), build, f"{len(debs)} packages of Debian {SUITE}, once", reporter)
+
+
+def find_lab() -> Tools | None:
+    """The lab, if this machine has it already."""
+    return _find(Store("lab"), key_of(_lab_parts()))
+
+
+def ensure_lab(reporter: Reporter) -> Tools:
+    """The lab, made now from a mirror if this machine does not have it yet. Must run inside the namespace.
 
     Raises:
         MissingTool: the host lacks mmdebstrap or bubblewrap.
         CommandFailed: the tree could not be made, for example because no mirror answers.
     """
+
+    def build(directory: Path) -> None:
+        _bootstrap((*_LAB, f"--include={','.join(LAB_PACKAGES)}"), apt_mirror(), directory, reporter)
+
+    return _ensure("lab", _lab_parts(), build, f"{len(LAB_PACKAGES)} packages of Debian {SUITE}, once", reporter)
+
+
+def _workshop_parts(debs: Sequence[Pooled]) -> dict[str, str]:
+    files = {f"deb {Path(deb.file).name}": deb.sha256 for deb in debs}
+    return {**files, "suite": SUITE, "options": " ".join(_WORKSHOP), "work": WORK}
+
+
+def _lab_parts() -> dict[str, str]:
+    """Everything that decides what is in the lab, besides the day it was made."""
+    return {"suite": SUITE, "packages": " ".join(LAB_PACKAGES), "options": " ".join(_LAB), "work": WORK}
+
+
+def _names(debs: Sequence[Pooled]) -> str:
+    return ",".join(sorted(Path(deb.file).name.partition("_")[0] for deb in debs))
+
+
+def _find(store: Store, key: str) -> Tools | None:
+    entry = store.find(key)
+    return Tools(tree=entry.path / "tree", identity=key) if entry else None
+
+
+def _ensure(
+    kind: str, parts: Mapping[str, str], build: Callable[[Path], None], detail: str, reporter: Reporter
+) -> Tools:
     for program, package in (("bwrap", "bubblewrap"), ("mmdebstrap", "mmdebstrap")):
         if shutil.which(program) is None:
-            raise MissingTool(program, why="to make and use the tools tree", package=package)
-    tools = find_tools()
-    if tools is None:
-        _make_tools(reporter)
-        tools = find_tools()
-    assert tools is not None
-    return tools
+            raise MissingTool(program, why="to make and use trees of tools", package=package)
+    key = key_of(parts)
+    entry = Store(kind).obtain(key, name=kind, parts=parts, build=build, reporter=reporter, detail=detail)
+    return Tools(tree=entry.path / "tree", identity=key)
 
 
-def _make_tools(reporter: Reporter) -> None:
-    parts = tools_parts()
-    with (
-        reporter.step("tools tree", detail=f"{len(PACKAGES)} packages of Debian {SUITE}, once"),
-        Store("tools").make(key_of(parts), name="tools", parts=parts) as directory,
-    ):
-        tree = directory / "tree"
-        argv = ("mmdebstrap", "--mode=unshare", "--variant=apt", "--format=directory", *SLIMMING)
-        with reporter.amount("packages", None, unit=" lines") as advance:
-            run(
-                (*argv, f"--include={','.join(PACKAGES)}", SUITE, os.fspath(tree), *apt_mirror()),
-                why="make the tools tree",
-                env=proxy_environment(),
-                on_line=lambda _line: advance(1),
-            )
+def _bootstrap(options: Sequence[str], mirror: Sequence[str], directory: Path, reporter: Reporter) -> None:
+    """Let the host's mmdebstrap fill `directory/tree`."""
+    with tree_mounted((), directory) as tree, reporter.amount("packages", None, unit=" lines") as advance:
+        run(
+            ("mmdebstrap", *options, SUITE, os.fspath(tree), *mirror),
+            why="make a tree of tools",
+            env=proxy_environment(),
+            on_line=lambda _line: advance(1),
+        )
         (tree / WORK.lstrip("/")).mkdir()
+        for copied in ("hostname", "resolv.conf"):
+            # Copies of the host's, and the workshop's mmdebstrap would copy them on.
+            (tree / "etc" / copied).unlink(missing_ok=True)

@@ -109,15 +109,19 @@ def find_channels(directory: Path, *, only: Sequence[str] = ()) -> tuple[Channel
 
 
 def digest(directory: Path, channels: Iterable[Channel]) -> str:
-    """What the channels are, for layer keys: SHA-256 over their databases and the names and sizes of their files.
+    """What an import of the channels depends on: their databases, what the source offers of them, and their files.
 
     The names of files are MD5s of their bytes, which the build verifies; their bytes are not read here.
     """
     content = content_directory(directory)
+    offered = _manifest(content)
     total = hashlib.sha256()
     for channel in channels:
         with (content / "databases" / f"{channel.id}.sqlite3").open("rb") as file:
             total.update(hashlib.file_digest(file, "sha256").digest())
+        # Which nodes a source offers does not follow from the files: two of them can share all of theirs.
+        nodes = sorted(offered[channel.id]) if channel.partial else ["all"]
+        total.update(f"{' '.join(nodes)}\n".encode())
         total.update("".join(f"{file.name} {file.size}\n" for file in channel.files).encode())
     return total.hexdigest()
 

@@ -6,10 +6,13 @@ machine on every build host, so that nothing of the host can get into a database
 
 from __future__ import annotations
 
+import inspect
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from builder.kolibri import rewrite
 from builder.recipe.model import Kolibri
 
 
@@ -38,6 +41,12 @@ class KolibriCommand:
         """Run `kolibri manage ARGUMENTS` as the service account; `content` replaces its writable content directory."""
         argv = (f"{self.kolibri.venv}/bin/kolibri", "manage", *arguments)
         return self.runner.run(argv, why=why, env=self._environment(content), user=self.kolibri.user)
+
+    def rewrite_database(self, *statements: tuple[str, Sequence[object]], why: str) -> None:
+        """Run SQL statements with their values on Kolibri's main database, and write it anew (see `rewrite`)."""
+        program, database = inspect.getsource(rewrite), f"{self.kolibri.home}/db.sqlite3"
+        argv = (f"{self.kolibri.venv}/bin/python", "-I", "-c", program, database, json.dumps(statements))
+        self.runner.run(argv, why=why, user=self.kolibri.user)
 
     def _environment(self, content: str | None) -> dict[str, str]:
         environment = {

@@ -26,9 +26,6 @@ from builder.recipe.model import Kolibri
 MARKER: Final = ".satchel-content.json"
 """Beside the content: proof that the partition is mounted, and what it carries."""
 
-EPOCH: Final = 1_735_689_600
-"""2025-01-01: the date of an import when nobody gives one."""
-
 _SHOWN: Final = 10
 
 
@@ -47,7 +44,7 @@ def prepare_home(
     tree: Path,
     kolibri: Kolibri,
     sources: Sequence[Source],
-    epoch: int = EPOCH,
+    epoch: int,
     advance: Callable[[int], None] = lambda _size: None,
 ) -> tuple[Channel, ...]:
     """Make `kolibri.home` and import every channel into `kolibri.content`; returns the channels that are there now.
@@ -81,7 +78,7 @@ def prepare_home(
     channels = tuple(imported.values())
     if channels:
         _verify(home, content, channels)
-        _date(home, channels, epoch)
+        _date(command, channels, epoch)
     for path in _everything(content):
         os.chown(path, 0, 0, follow_symlinks=False)
         path.chmod(0o755 if path.is_dir() else 0o644)
@@ -160,16 +157,19 @@ def _verify(home: Path, content: Path, channels: Sequence[Channel]) -> None:
                           details="\n".join(problems[:_SHOWN]) + more)  # fmt: skip
 
 
-def _date(home: Path, channels: Sequence[Channel], epoch: int) -> None:
+def _date(command: KolibriCommand, channels: Sequence[Channel], epoch: int) -> None:
     """Replace the two values that Kolibri takes from the clock, so that the same channels give the same database.
 
     The cache key tells browsers whether the content is another; here it follows from what the content is.
     """
     moment = datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%d %H:%M:%S.%f(UTC)")
-    key = zlib.crc32(repr(sorted((channel.id, channel.version, channel.files) for channel in channels)).encode())
-    with closing(sqlite3.connect(home / "db.sqlite3")) as database, database:
-        database.execute("UPDATE content_channelmetadata SET last_updated = ?", (moment,))
-        database.execute("UPDATE device_contentcachekey SET key = ?", (key >> 1,))
+    facts = sorted((channel.id, channel.version, [file.name for file in channel.files]) for channel in channels)
+    key = zlib.crc32(json.dumps(facts).encode())
+    command.rewrite_database(
+        ("UPDATE content_channelmetadata SET last_updated = ?", (moment,)),
+        ("UPDATE device_contentcachekey SET key = ?", (key >> 1,)),
+        why="date the imports",
+    )
 
 
 def available_resources(home: Path) -> dict[str, int]:

@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import os
 import shutil
-import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Final
 
@@ -38,7 +36,9 @@ _HALF_DONE: Final = (
 )
 
 
-def seal(runner: Runner, *, tree: Path, kolibri: Kolibri, mount: str, forbidden: Sequence[str] = ()) -> None:
+def seal(
+    runner: Runner, *, tree: Path, kolibri: Kolibri, mount: str, epoch: int, forbidden: Sequence[str] = ()
+) -> None:
     """Seal the home that the recipe names, and keep a pristine copy in the content partition mounted at `mount`.
 
     No Kolibri command may run on the home afterwards.
@@ -48,6 +48,7 @@ def seal(runner: Runner, *, tree: Path, kolibri: Kolibri, mount: str, forbidden:
         tree: The device's root directory on this host.
         kolibri: Where home, content and software lie in the tree.
         mount: Where the content partition will be mounted.
+        epoch: The time that every file of the home and of the content will bear, in seconds since 1970.
         forbidden: Texts that must not be found in any of its files, such as the build host's name, besides the ids that
             the home carries now. Words that Kolibri or the channels use themselves are left out.
 
@@ -60,12 +61,15 @@ def seal(runner: Runner, *, tree: Path, kolibri: Kolibri, mount: str, forbidden:
     common = common_texts((pristine, in_tree(tree, kolibri.content) / "databases"), forbidden)
     needles = (*identities(home), *(text for text in forbidden if text not in common))
     deprovision(runner, kolibri)
-    clean(home, pristine=pristine)
+    clean(runner, tree=tree, kolibri=kolibri)
     require_sealed(home, needles)
     owner = account(tree, kolibri.user)
     for path in (home, *home.rglob("*")):
         os.chown(path, *owner, follow_symlinks=False)
     _keep_copy(home, in_tree(tree, mount) / PRISTINE)
+    for directory in (home, in_tree(tree, mount)):
+        for path in (*directory.rglob("*"), directory):
+            os.utime(path, (epoch, epoch), follow_symlinks=False)
     _sync(home)
 
 
@@ -76,13 +80,9 @@ def deprovision(runner: Runner, kolibri: Kolibri) -> None:
     )
 
 
-def clean(home: Path, *, pristine: Path) -> None:
-    """Remove what `deprovision` leaves.
-
-    Args:
-        home: A deprovisioned home whose server is stopped.
-        pristine: The databases that came with the software (`kolibri/dist/home`).
-    """
+def clean(runner: Runner, *, tree: Path, kolibri: Kolibri) -> None:
+    """Remove what `deprovision` leaves in a home whose server is stopped."""
+    home, pristine = in_tree(tree, kolibri.home), software_home(tree, kolibri)
     for name in _REMOVED:
         path = home / name
         if path.is_dir() and not path.is_symlink():
@@ -94,9 +94,11 @@ def clean(home: Path, *, pristine: Path) -> None:
             path.unlink()
     for name in _REPLACED:
         # Replaced and not only deleted: Kolibri would make an empty file instead, and every login would fail.
-        _without_journal(home / f"{name}.sqlite3")
+        for path in home.glob(f"{name}.sqlite3*"):
+            path.unlink()
         shutil.copyfile(pristine / f"{name}.sqlite3", home / f"{name}.sqlite3")
-    _clean_main(home / "db.sqlite3")
+    app_key = ("DELETE FROM device_deviceappkey", ())
+    KolibriCommand(runner=runner, kolibri=kolibri).rewrite_database(app_key, why="clean Kolibri's database")
 
 
 def require_sealed(home: Path, needles: Sequence[str] = ()) -> None:
@@ -124,22 +126,6 @@ def software_home(tree: Path, kolibri: Kolibri) -> Path:
     if not found:
         raise BuildFailed(f"there is no Kolibri in {kolibri.venv}", hint="`packages.pip` must install it there")
     return found[0]
-
-
-def _clean_main(path: Path) -> None:
-    with closing(sqlite3.connect(path, isolation_level=None)) as database:
-        database.execute("PRAGMA secure_delete = ON")
-        database.execute("DELETE FROM device_deviceappkey")
-        database.execute("VACUUM")
-        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    _without_journal(path, keep=True)
-
-
-def _without_journal(path: Path, *, keep: bool = False) -> None:
-    for suffix in ("-wal", "-shm", "-journal"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
-    if not keep:
-        path.unlink(missing_ok=True)
 
 
 def _keep_copy(home: Path, copy: Path) -> None:

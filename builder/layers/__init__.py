@@ -11,6 +11,7 @@ from pathlib import Path
 
 from builder.layers.apt import AptLayer
 from builder.layers.base import BaseLayer
+from builder.layers.initramfs import CONFIGURES, InitramfsLayer
 from builder.layers.kolibri import KolibriLayer
 from builder.layers.overlay import OverlayLayer
 from builder.layers.pip import PipLayer
@@ -18,28 +19,48 @@ from builder.layers.site import Layer, Site
 from builder.layers.system import SystemLayer
 from builder.layers.units import UnitsLayer
 from builder.layers.users import UsersLayer
+from builder.lock.model import Lock
 from builder.recipe.load import Loaded
 
 __all__ = ["Layer", "Site", "layers_of"]
 
 
-def layers_of(loaded: Loaded, *, overlays: Path) -> tuple[Layer, ...]:
-    """The layers that a recipe asks for, the lowest first; `overlays` is the directory that holds its overlays."""
-    return tuple(_layers(loaded, overlays))
+def layers_of(loaded: Loaded, lock: Lock, *, overlays: Path) -> tuple[Layer, ...]:
+    """The layers that a recipe asks for, the lowest first, as its lock says; `overlays` holds the overlays."""
+    return tuple(_layers(loaded, lock, overlays))
 
 
-def _layers(loaded: Loaded, overlays: Path) -> Iterator[Layer]:
+def _layers(loaded: Loaded, lock: Lock, overlays: Path) -> Iterator[Layer]:
     recipe = loaded.recipe
-    yield BaseLayer(base=recipe.base)
+    configuring, others = _overlays(loaded, overlays)
+    yield BaseLayer(base=recipe.base, debs=lock.base, epoch=lock.date)
     if recipe.packages.apt:
-        yield AptLayer(packages=recipe.packages.apt)
+        yield AptLayer(packages=recipe.packages.apt, debs=lock.apt)
+    if not configuring:
+        yield InitramfsLayer()
     if recipe.users:
         yield UsersLayer(users=recipe.users)
     for application in recipe.packages.pip:
-        yield PipLayer(application=application, requirements=loaded.path(application.requirements))
+        wheels = tuple(wheel for wheel in lock.wheels if wheel.venv == application.venv)
+        yield PipLayer(application=application, wheels=wheels)
     if recipe.kolibri:
         yield KolibriLayer(kolibri=recipe.kolibri, loaded=loaded)
-    for overlay in recipe.overlays:
-        yield OverlayLayer(overlay=overlay, loaded=loaded, directory=overlays / overlay.name)
+    if configuring:
+        yield from configuring
+        yield InitramfsLayer()
+    yield from others
     yield UnitsLayer(loaded=loaded)
     yield SystemLayer(recipe=recipe)
+
+
+def _overlays(loaded: Loaded, directory: Path) -> tuple[tuple[OverlayLayer, ...], tuple[OverlayLayer, ...]]:
+    """The overlays with files for the initramfs, and the others; each in the order of the recipe."""
+    layers = [
+        OverlayLayer(overlay=overlay, loaded=loaded, directory=directory / overlay.name)
+        for overlay in loaded.recipe.overlays
+    ]
+    names = {layer.name for layer in layers if any(file.path.startswith(CONFIGURES) for file in layer.files())}
+    return (
+        tuple(layer for layer in layers if layer.name in names),
+        tuple(layer for layer in layers if layer.name not in names),
+    )

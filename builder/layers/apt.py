@@ -5,14 +5,53 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Final
 
+from builder.host import repository
+from builder.host.repository import make_repository, source_line
 from builder.host.sandbox import Mount
-from builder.layers.site import Layer, Site, code_digest
+from builder.layers.site import Layer, Site, code_digest, deb_parts
+from builder.lock.model import Deb
+from builder.together import together
 
-_NO_SERVICES = "#!/bin/sh\n# Nothing is started while an image is built.\nexit 101\n"
+_PLACE: Final = "/run/packages"
+"""Where the tree's apt finds the repository, and keeps its lists, caches and logs: nothing of it stays in the tree."""
 
-_ENVIRONMENT = {"DEBIAN_FRONTEND": "noninteractive", "DEBCONF_NONINTERACTIVE_SEEN": "true"}
+_NO_SERVICES: Final = "#!/bin/sh\n# Nothing is started while an image is built.\nexit 101\n"
+
+_ENVIRONMENT: Final = {
+    "APT_CONFIG": f"{_PLACE}/apt.conf",
+    "DEBIAN_FRONTEND": "noninteractive",
+    "DEBCONF_NONINTERACTIVE_SEEN": "true",
+    # The kernel's hook of initramfs-tools obeys it; a layer of its own makes the initramfs, once.
+    "INITRD": "No",
+}
+
+_LATER: Final = f"{_PLACE}/later"
+"""Where dpkg finds stand-ins of programs that packages start, some of them several times. They note that they were
+asked for; the programs run once at the end, side by side."""
+
+_STAND_IN: Final = f'#!/bin/sh\necho "$*" >> {_LATER}/asked-"${{0##*/}}"\n'
+_DEPMOD: Final = "depmod"
+_CERTIFICATES: Final = "update-ca-certificates"
+
+_SETTINGS: Final = f"""\
+Dir::Etc::SourceList "{_PLACE}/sources.list";
+Dir::Etc::SourceParts "/dev/null";
+// The tree's own settings ask every package its questions once more, before each run of dpkg.
+Dir::Etc::Parts "/dev/null";
+Dir::State::Lists "{_PLACE}/lists";
+Dir::Cache "{_PLACE}/cache";
+Dir::Log "{_PLACE}/log";
+APT::Sandbox::User "root";
+APT::Get::Assume-Yes "true";
+APT::Install-Recommends "false";
+Dpkg::Path "{_LATER}:/usr/sbin:/usr/bin:/sbin:/bin";
+Dpkg::Options {{ "--force-unsafe-io"; }};
+quiet "1";
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,37 +59,50 @@ class AptLayer(Layer):
     """The packages that a recipe names, with what they depend on but not what they only recommend."""
 
     packages: tuple[str, ...]
+    """Those that the recipe names."""
+    debs: tuple[Deb, ...]
+    """Those that they bring to the layer below."""
     name: str = "apt"
 
     def parts(self) -> Mapping[str, str]:
-        """The packages by name. Their versions are those of the day the layer is made."""
-        return {**{f"package {package}": "" for package in self.packages}, "code": code_digest(AptLayer)}
+        """Every package by version and hash, and which of them were asked for."""
+        asked = {f"packages.apt {package}": "" for package in self.packages}
+        return {**asked, **deb_parts(self.debs), "code": code_digest(AptLayer, repository)}
 
     def build(self, site: Site) -> None:
-        """Download to the pool and install."""
-        archives = Mount(target="/var/cache/apt/archives", source=site.pool("apt"), writable=True)
-        online = site.inside(archives, network=True)
-        apt = ("apt-get", "--yes", "--quiet", "--no-install-recommends", "-o", "Dpkg::Options::=--force-unsafe-io")
-        online.run((*apt, "update"), why="read the package lists", env=_ENVIRONMENT)
-        install = (*apt, "install", *self.packages)
-        simulated = online.run((*install, "--simulate"), why="resolve the packages", env=_ENVIRONMENT)
-        count = sum(line.startswith("Inst ") for line in simulated.splitlines())
-        with site.reporter.amount("download", count, unit=" packages") as advance:
-
-            def downloaded(line: str) -> None:
-                advance(line.startswith("Get:"))
-
-            online.run((*install, "--download-only"), why="download packages", env=_ENVIRONMENT, on_line=downloaded)
-        with _services_held(site.tree), site.reporter.amount("install", count, unit=" packages") as advance:
+        """Install exactly the locked packages, without network."""
+        place = site.scratch / "packages"
+        for directory in ("lists/partial", "cache/archives/partial", "log", "later"):
+            (place / directory).mkdir(parents=True)
+        for program in (_DEPMOD, _CERTIFICATES):
+            stand_in = place / "later" / program
+            stand_in.write_text(_STAND_IN)
+            stand_in.chmod(0o755)
+        make_repository(self.debs, site.pool, place)
+        (place / "sources.list").write_text(f"{source_line(_PLACE, method='file')}\n")
+        (place / "apt.conf").write_text(_SETTINGS)
+        inside = site.inside(Mount(target=_PLACE, source=place, writable=True))
+        inside.run(("apt-get", "update"), why="read the list of locked packages", env=_ENVIRONMENT)
+        install = ("apt-get", "install", *(f"{deb.name}={deb.version}" for deb in self.debs))
+        with _services_held(site.tree), site.reporter.amount("install", len(self.debs), unit=" packages") as advance:
 
             def set_up(line: str) -> None:
                 advance(line.startswith("Setting up "))
 
-            offline = site.inside(archives)
-            offline.run(install, why="install packages", env=_ENVIRONMENT, on_line=set_up)
-        for leftover in (site.tree / "var/lib/apt/lists").rglob("*"):
-            if leftover.is_file():
-                leftover.unlink()
+            inside.run(install, why="install packages", env=_ENVIRONMENT, on_line=set_up)
+        together({why: partial(inside.run, argv, why=why) for why, argv in _asked_for(place / "later").items()})
+        brought = sorted({deb.name for deb in self.debs} - set(self.packages))
+        if brought:
+            mark = ("apt-mark", "auto", *brought)
+            inside.run(mark, why="tell apt which packages only serve others", env=_ENVIRONMENT)
+
+
+def _asked_for(later: Path) -> dict[str, tuple[str, ...]]:
+    """What was put off, by what it does: the index of each kernel's modules, and the bundle of certificates."""
+    asked = {path.name.removeprefix("asked-"): path.read_text() for path in later.glob("asked-*")}
+    kernels = sorted(set(asked.get(_DEPMOD, "").splitlines()))
+    jobs = {f"index modules: {arguments}": (_DEPMOD, *arguments.split()) for arguments in kernels}
+    return jobs | ({"bundle certificates": (_CERTIFICATES,)} if _CERTIFICATES in asked else {})
 
 
 @contextmanager

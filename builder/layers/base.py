@@ -4,49 +4,76 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
+from builder.host import repository
+from builder.host.repository import make_repository, source_line
 from builder.host.sandbox import Mount
-from builder.host.tools import SLIMMING, apt_mirror
-from builder.layers.site import Layer, Site, code_digest
+from builder.host.tools import SLIMMING
+from builder.layers.site import Layer, Site, code_digest, deb_parts
+from builder.lock.model import Deb
 from builder.recipe.model import Base
+
+_TREE: Final = "/job/tree"
+_DEBS: Final = "/job/debs"
+
+_KEEP_SOURCES: Final = f"""set -eu
+cd "$1/etc/apt"
+mv sources.list sources.list.kept
+echo '{source_line(_DEBS)}' > sources.list
+"""
+_RESTORE_SOURCES: Final = 'mv "$1/etc/apt/sources.list.kept" "$1/etc/apt/sources.list"'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaseLayer(Layer):
-    """A minimal Debian by mmdebstrap: essential packages and apt."""
+    """A minimal Debian by the workshop's mmdebstrap."""
 
     base: Base
+    debs: tuple[Deb, ...]
+    epoch: int
     name: str = "base"
 
-    def _mirror(self) -> tuple[str, ...]:
-        return (self.base.mirror,) if self.base.mirror else apt_mirror()
-
     def parts(self) -> Mapping[str, str]:
-        """The recipe's base, the mirror and what is left out of every package."""
+        """The recipe's base, its packages, what is left out of them, and the date that everything above bears."""
         return {
-            "base": self.base.model_dump_json(exclude={"mirror"}),
-            "mirror": " ".join(self._mirror()) or "default",
+            **deb_parts(self.debs),
+            "base": self.base.model_dump_json(),
             "slimming": " ".join(SLIMMING),
-            "code": code_digest(BaseLayer),
+            "date": str(self.epoch),
+            "code": code_digest(BaseLayer, repository),
         }
 
     def build(self, site: Site) -> None:
-        """Fill the empty tree."""
+        """Fill the empty tree with exactly the locked packages.
+
+        The device's own list of sources is mmdebstrap's default for the suite, or the mirror that the recipe names; it
+        is put aside while packages come from the pool.
+        """
+        debs = site.scratch / "debs"
+        debs.mkdir()
+        make_repository(self.debs, site.pool, debs)
         base = self.base
         command = (
             "mmdebstrap",
             "--mode=unshare",
-            "--variant=minbase",
+            # Nothing is chosen by priority: archives override priorities, and a lock has chosen already.
+            "--variant=custom",
+            f"--include={','.join(deb.name for deb in self.debs)}",
             "--format=directory",
             f"--components={','.join(base.components)}",
             f"--architectures={base.architecture}",
             *SLIMMING,
-            # Unsafe only for a machine that crashes while it builds: such a layer is thrown away anyway.
-            "--dpkgopt=force-unsafe-io",
+            "--skip=check/signed-by",
+            f"--setup-hook={_KEEP_SOURCES}",
+            f"--customize-hook={_RESTORE_SOURCES}",
             base.suite,
-            "/job/tree",
-            *self._mirror(),
+            _TREE,
+            *((base.mirror,) if base.mirror else ()),
         )
-        sandbox = site.tools.sandbox(Mount(target="/job/tree", source=site.tree, writable=True), network=True)
+        mounts = (
+            Mount(target=_TREE, source=site.tree, writable=True),
+            Mount(target=_DEBS, source=debs),
+        )
         with site.reporter.amount("packages", None, unit=" lines") as advance:
-            sandbox.run(command, why="make a minimal Debian", on_line=lambda _line: advance(1))
+            site.workshop(*mounts).run(command, why="make a minimal Debian", on_line=lambda _line: advance(1))

@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from builder.host.sandbox import Mount
-from builder.kolibri import channels, command, home, seal, traces
+from builder.kolibri import channels, command, home, rewrite, seal, traces
 from builder.kolibri.demo import channel as demo
 from builder.kolibri.home import Source
 from builder.layers.site import Layer, Site, code_digest, digest, tree_digest
@@ -34,11 +34,14 @@ class KolibriLayer(Layer):
     name: str = "kolibri"
 
     def parts(self) -> Mapping[str, str]:
-        """Where things lie, what each source holds, and the code that makes and seals."""
+        """Where things lie, what each source holds, and the code that makes and seals.
+
+        The time that everything bears is every layer's, and part of what lies below.
+        """
         places = self.kolibri.model_dump_json(include={"venv", "user", "home", "content"})
         sources = {f"content {number}": self._fingerprint(number) for number in range(len(self.loaded.recipe.content))}
-        code = code_digest(KolibriLayer, channels, command, home, seal, traces)
-        return {"places": places, **sources, "code": code}
+        code = code_digest(KolibriLayer, channels, command, home, rewrite, seal, traces)
+        return {"places": places, "mount": self._content_mount(), **sources, "code": code}
 
     def _fingerprint(self, number: int) -> str:
         source = self.loaded.recipe.content[number]
@@ -70,10 +73,22 @@ class KolibriLayer(Layer):
             total = sum(channel.size for source in sources for channel in source.channels)
             with site.reporter.amount("content", total) as advance:
                 there = home.prepare_home(
-                    runner, tree=site.tree, kolibri=self.kolibri, sources=sources, advance=advance
+                    runner,
+                    tree=site.tree,
+                    kolibri=self.kolibri,
+                    sources=sources,
+                    epoch=site.epoch,
+                    advance=advance,
                 )
         home.write_marker(site.tree, mount=mount, channels=there)
-        seal.seal(site.inside(), tree=site.tree, kolibri=self.kolibri, mount=mount, forbidden=(socket.gethostname(),))
+        seal.seal(
+            site.inside(),
+            tree=site.tree,
+            kolibri=self.kolibri,
+            mount=mount,
+            epoch=site.epoch,
+            forbidden=(socket.gethostname(),),
+        )
 
     def _directories(self, made: Path) -> Iterator[Path]:
         for number, source in enumerate(self.loaded.recipe.content):

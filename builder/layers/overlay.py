@@ -6,7 +6,7 @@ What a checkout happens to have as owner and mode does not matter: both are decl
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -110,14 +110,6 @@ class OverlayLayer(Layer):
             except KeyError as error:
                 raise BuildFailed(f"/{file.path} shall belong to {error}, who is not in the image") from error
             target.chmod(file.mode)
-        _remake_initramfs(site, self.files())
-
-
-def _remake_initramfs(site: Site, files: Iterable[Placed]) -> None:
-    """What configures the initramfs must also get into it."""
-    configures = any(file.path.startswith("etc/initramfs-tools/") for file in files)
-    if configures and (site.tree / "usr/sbin/update-initramfs").exists():
-        site.inside().run(("update-initramfs", "-u", "-k", "all"), why="make the initramfs with its configuration")
 
 
 def _make_parents(directory: Path, tree: Path) -> None:

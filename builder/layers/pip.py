@@ -1,44 +1,36 @@
-"""Python applications, each in a virtual environment of its own.
-
-Fetching and installing are apart: the host's pip downloads by hash into the pool, with whatever index, proxy and
-certificates the host's own pip settings name; installing then needs no network.
-"""
+"""Python applications, each in a virtual environment of its own, installed from locked wheels without network."""
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from builder.errors import BuildFailed
-from builder.host.command import run
-from builder.host.network import proxy_environment
 from builder.host.places import remove_tree
-from builder.host.sandbox import Mount
-from builder.layers.site import Layer, Site, code_digest, digest
+from builder.host.sandbox import Mount, Sandbox
+from builder.layers.site import Layer, Site, code_digest
+from builder.lock.model import Wheel
 from builder.recipe.model import PipApplication
+from builder.together import together
 
 PYTHON: Final = "3.13"
 """The Python of Debian 13."""
 
-_PLATFORMS: Final = (
-    *(f"manylinux_2_{minor}_x86_64" for minor in range(41, 16, -1)),
-    "manylinux2014_x86_64",
-)
-"""Wheels that run on Debian 13 (glibc 2.41), the newest first; a wheel names just one of them."""
-
-_HOST_SETTINGS: Final = ("PIP_", "SSL_CERT_", "REQUESTS_CA_BUNDLE", "XDG_CONFIG_HOME")
+_WHEELS: Final = "/run/wheels"
+_FILES_AT_ONCE: Final = 1000
+"""Source files compiled by one process. What a process wrote earlier shows in the bytes of what it writes later, so the
+division must not depend on the number of processors."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipLayer(Layer):
-    """One application by its hash-pinned requirements."""
+    """One application by its locked wheels."""
 
     application: PipApplication
-    requirements: Path
+    wheels: tuple[Wheel, ...]
 
     @property
     def name(self) -> str:
@@ -46,55 +38,45 @@ class PipLayer(Layer):
         return f"pip {self.application.venv}"
 
     def parts(self) -> Mapping[str, str]:
-        """The requirements themselves, where they go and what is left out."""
+        """Every wheel by version and hash, where they go and what is left out."""
         return {
-            self.requirements.name: digest(self.requirements.read_bytes()),
+            **{f"wheel {wheel.name}": f"{wheel.version} {wheel.sha256[:16]}" for wheel in self.wheels},
             "application": self.application.model_dump_json(exclude={"requirements"}),
             "python": PYTHON,
             "code": code_digest(PipLayer),
         }
 
     def build(self, site: Site) -> None:
-        """Download, install without network, drop what is not wanted, compile."""
-        application = self.application
-        pool = site.pool("pip")
-        _download(self.requirements, pool, site)
-
-        venv = application.venv
-        inside = site.inside(
-            Mount(target="/run/wheels", source=pool),
-            Mount(target="/run/requirements.txt", source=self.requirements),
-        )
-        inside.run(("python3", "-m", "venv", venv), why=f"make the environment {venv}")
-        install = (f"{venv}/bin/python", "-m", "pip", "install", "--no-compile", "--require-hashes", "--no-deps")
-        offline = ("--no-index", "--find-links", "/run/wheels", "--no-cache-dir", "--disable-pip-version-check")
-        inside.run((*install, *offline, "-r", "/run/requirements.txt"), why=f"install into {venv}")
-
+        """Install, drop what is not wanted, compile."""
+        venv = self.application.venv
         packages = site.tree / venv.lstrip("/") / f"lib/python{PYTHON}/site-packages"
-        for pattern in application.remove:
-            found = sorted(packages.glob(pattern))
-            if not found:
+        inside = site.inside(*(Mount(target=f"{_WHEELS}/{w.file}", source=site.pool.verified(w)) for w in self.wheels))
+        inside.run(("python3", "-m", "venv", venv), why=f"make the environment {venv}")
+        install = (f"{venv}/bin/python", "-m", "pip", "install", "--no-compile", "--no-deps", "--no-index")
+        found = ("--find-links", _WHEELS, "--no-cache-dir", "--disable-pip-version-check")
+        wanted = (f"{wheel.name}=={wheel.version}" for wheel in self.wheels)
+        inside.run((*install, *found, *wanted), why=f"install into {venv}")
+
+        for pattern in self.application.remove:
+            unwanted = sorted(packages.glob(pattern))
+            if not unwanted:
                 raise BuildFailed(f"nothing in {venv} matches {pattern!r}", hint="correct `remove` in the recipe")
-            for path in found:
+            for path in unwanted:
                 remove_tree(path)
-        # Nobody but root can write there later, so what is not compiled now is compiled anew at every start; by hash,
-        # because times would differ from build to build.
-        compile_all = ("python3", "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash")
-        inside.run((*compile_all, venv), why=f"compile {venv}", env={"PYTHONWARNINGS": "ignore"}, accept=(0, 1))
+        _compile(inside, site.tree, packages)
 
 
-def _download(requirements: Path, pool: Path, site: Site) -> None:
-    settings = {name: value for name, value in os.environ.items() if name.startswith(_HOST_SETTINGS)}
-    settings |= proxy_environment()
-    command = (
-        *(sys.executable, "-m", "pip", "download", "--require-hashes", "--no-deps", "--only-binary=:all:"),
-        *("--python-version", PYTHON, "--implementation", "cp"),
-        *(option for platform in _PLATFORMS for option in ("--platform", platform)),
-        *("--dest", os.fspath(pool), "--requirement", os.fspath(requirements), "--disable-pip-version-check"),
-    )
-    with site.reporter.amount("download", None, unit=" packages") as advance:
+def _compile(inside: Sandbox, tree: Path, packages: Path) -> None:
+    """Compile all modules: nobody but root can do it later, so each start of the application would do it anew.
 
-        def downloaded(line: str) -> None:
-            advance(line.startswith("Collecting "))
+    What is compiled is marked by the hash of its source, because times would differ from build to build.
+    """
+    sources = [f"/{path.relative_to(tree)}" for path in sorted(packages.rglob("*.py"))]
+    command = ("python3", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", "-i", "-")
 
-        run(command, why="download Python packages", env=settings, on_line=downloaded)
+    def compiling(first: int) -> None:
+        names = "\n".join(sources[first : first + _FILES_AT_ONCE]).encode()
+        # Status 1: some packages carry files that are no Python of this version.
+        inside.run(command, why="compile", stdin=names, env={"PYTHONWARNINGS": "ignore"}, accept=(0, 1))
+
+    together({str(first): partial(compiling, first) for first in range(0, len(sources), _FILES_AT_ONCE)})

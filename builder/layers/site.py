@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Protocol
 
+from builder.host.pool import Pool
 from builder.host.sandbox import Mount, Sandbox
 from builder.host.tools import Tools
+from builder.lock.model import Deb
 from builder.progress import Reporter
 
 
@@ -23,19 +25,23 @@ class Site:
     tools: Tools
     scratch: Path
     """Room for what is needed only while a layer is made."""
-    pools: Path
-    """Downloads that several layers and builds share."""
+    pool: Pool
+    """What the lock names."""
+    epoch: int
+    """Seconds since 1970: the date of everything that has no date of its own."""
     reporter: Reporter
 
-    def inside(self, *mounts: Mount, network: bool = False) -> Sandbox:
+    def inside(self, *mounts: Mount) -> Sandbox:
         """A sandbox whose root directory is the tree itself."""
-        return Sandbox(root=self.tree, writable=True, mounts=mounts, network=network)
+        return Sandbox(root=self.tree, writable=True, mounts=mounts, environment=self._environment())
 
-    def pool(self, name: str) -> Path:
-        """A directory for downloads of one kind."""
-        path = self.pools / name
-        path.mkdir(parents=True, exist_ok=True)
-        return path
+    def workshop(self, *mounts: Mount) -> Sandbox:
+        """A sandbox in the workshop, which is told the same date."""
+        return replace(self.tools.sandbox(*mounts), environment=self._environment())
+
+    def _environment(self) -> Mapping[str, str]:
+        # reproducible-builds.org/specs/source-date-epoch
+        return {"SOURCE_DATE_EPOCH": str(self.epoch)}
 
 
 class Layer(Protocol):
@@ -65,6 +71,11 @@ def code_digest(*modules: ModuleType | object) -> str:
         assert module is not None
         sources.append(inspect.getsource(module))
     return digest("\0".join(sources))
+
+
+def deb_parts(debs: Iterable[Deb]) -> dict[str, str]:
+    """Key parts of a layer that installs packages: a difference of two of them names what was upgraded."""
+    return {f"deb {deb.name}": f"{deb.version} {deb.sha256[:16]}" for deb in debs}
 
 
 def tree_digest(directory: Path) -> str:

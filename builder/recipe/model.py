@@ -427,8 +427,8 @@ class Outputs(Part):
 
     zst: bool = True
     """A compressed image, in independent frames."""
-    zst_level: Annotated[int, Field(ge=1, le=19)] = 9
-    """How hard to compress; more is slower."""
+    zst_level: Annotated[int, Field(ge=1, le=19)] = 3
+    """How hard to compress. More is slower, and gains little: what lies in a compressed btrfs is compressed already."""
     bmap: bool = True
     """A block map, so that flashing skips what is empty and verifies what it wrote."""
 

@@ -12,7 +12,7 @@ from builder.disk.read import read_table
 from builder.errors import RecipeError
 from builder.host.namespace import enter
 from builder.host.places import OVERLAYS, RECIPES
-from builder.host.tools import Tools, ensure_tools
+from builder.host.tools import Tools, ensure_lab
 from builder.kolibri.fit import content_problems
 from builder.manifest import Manifest
 from builder.progress import Reporter
@@ -38,14 +38,15 @@ def recipe_path(name: str) -> Path:
 
 def checked(arguments: Namespace) -> Loaded:
     """The recipe of the options, without a problem that can be found before building."""
-    loaded = load_recipe(recipe_path(arguments.recipe), settings=_settings(arguments.set))
+    loaded = load_recipe(recipe_path(arguments.recipe), settings=settings(arguments.set))
     problems = check_sources(loaded, OVERLAYS) or content_problems(loaded)
     if problems:
         raise RecipeError(problems)
     return loaded
 
 
-def _settings(given: list[str]) -> dict[str, str]:
+def settings(given: list[str]) -> dict[str, str]:
+    """The values of `--set` options, by parameter."""
     pairs = [text.partition("=") for text in given]
     wrong = [name for name, equals, _ in pairs if not equals]
     if wrong:
@@ -59,5 +60,5 @@ def opened(name: str, reporter: Reporter) -> Iterator[tuple[Path, Manifest, Tool
     image = find_image(name, dist=DIST).absolute()
     table = read_table(image)
     enter()
-    tools = ensure_tools(reporter)
+    tools = ensure_lab(reporter)
     yield image, read_embedded_manifest(tools, image, table), tools

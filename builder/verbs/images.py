@@ -23,7 +23,7 @@ from builder.errors import ArtifactError, BootTestFailed
 from builder.host.namespace import enter
 from builder.host.places import cache_directory
 from builder.host.store import Store
-from builder.host.tools import ensure_tools
+from builder.host.tools import ensure_lab
 from builder.inspection import look
 from builder.inspection import render as render_inspection
 from builder.options import Verbs
@@ -137,7 +137,7 @@ def inspect(arguments: Namespace) -> int:
     image = find_image(arguments.image, dist=DIST)
     table = read_table(image)
     enter()
-    tools = ensure_tools(reporter_for("auto"))
+    tools = ensure_lab(reporter_for("auto"))
     try:
         manifest = read_embedded_manifest(tools, image, table)
     except ArtifactError:

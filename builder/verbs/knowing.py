@@ -15,7 +15,7 @@ from builder.errors import HostError
 from builder.host.doctor import INSIDE, OUTSIDE, Finding, Requirement, examine
 from builder.host.namespace import enter
 from builder.host.store import Store
-from builder.host.tools import find_tools
+from builder.host.tools import find_lab
 from builder.options import Parser, Verbs
 from builder.recipe.explain import explain as explain_key
 from builder.recipe.explain import show
@@ -67,9 +67,9 @@ def schema(_arguments: Namespace) -> int:
 
 
 def _accelerator() -> str:
-    tools = find_tools()
+    tools = find_lab()
     if tools is None:
-        return "not known before the tools tree is made"
+        return "not known before the lab is made; the first boot, test or audit makes it"
     with Store("boot").scratch("doctor") as scratch:
         chosen = choose(tools, scratch)
     return f"{chosen.kind} ({chosen.reason})"

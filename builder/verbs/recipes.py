@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 from argparse import Namespace
+from datetime import UTC, datetime
 from pathlib import Path
 
-from builder.errors import ArtifactError, RecipeError
+from builder.errors import ArtifactError, PlanError, RecipeError
 from builder.growth import plan_growth
 from builder.host.places import OVERLAYS, RECIPES
-from builder.host.tools import find_tools
+from builder.host.tools import find_workshop, workshop_identity
+from builder.lock.current import known_lock
 from builder.options import Verbs
 from builder.plan.layers import render as render_layers
 from builder.recipe.new import starting_recipe
@@ -74,8 +76,14 @@ def check(arguments: Namespace) -> int:
 def plan(arguments: Namespace) -> int:
     """Show what a build would do."""
     loaded = checked(arguments)
-    tools = find_tools()
-    growth = plan_growth(loaded, overlays=OVERLAYS, foundation=tools.identity if tools else "")
+    lock = known_lock(loaded)
+    if lock is None:
+        raise PlanError(
+            f"{loaded.recipe.name} has no lock, so nobody knows yet which versions its layers will have",
+            hint=f"`satchel lock {arguments.recipe}` looks them up",
+        )
+    identity = workshop_identity(lock.tools)
+    growth = plan_growth(loaded, lock, overlays=OVERLAYS, foundation=identity)
     partitions = [
         {
             "name": partition.name,
@@ -89,7 +97,8 @@ def plan(arguments: Namespace) -> int:
         print(json.dumps({"layers": [layer.as_dict() for layer in growth.planned], "partitions": partitions}, indent=1))
         return 0
     print(f"{loaded.recipe.name}: {loaded.recipe.description}\n")
-    print(f"tools tree: {'reused' if tools else 'make: not made yet'}\n\nlayers, the lowest first:")
+    workshop = "reused" if find_workshop(lock.tools) else f"make: {len(lock.tools)} packages"
+    print(f"lock of {datetime.fromtimestamp(lock.date, UTC).date()}\nworkshop: {workshop}\n\nlayers, the lowest first:")
     print(render_layers(growth.planned))
     print(f"\ndisk ({', '.join(loaded.recipe.disk.boot)}):")
     for row in partitions:

@@ -11,8 +11,8 @@ from builder.host.places import REPOSITORY
 from .conftest import Satchel
 
 VERBS = (
-    *("new", "check", "plan", "build", "boot", "shell", "test", "audit", "inspect", "explain", "schema", "doctor"),
-    "completion",
+    *("new", "check", "plan", "lock", "build", "bundle", "shell", "boot", "test", "audit", "inspect", "diff", "why"),
+    *("verify", "sign", "verify-signature", "cache", "explain", "schema", "doctor", "completion"),
 )
 
 
@@ -98,4 +98,4 @@ def test_doctor_finds_this_machine_ready(satchel: Satchel) -> None:
     result = satchel("doctor", "--json")
     findings = json.loads(result.stdout)
     assert result.status == 0, findings
-    assert {"newuidmap", "namespace", "overlay", "tools tree"} <= {finding["name"] for finding in findings}
+    assert {"newuidmap", "namespace", "overlay", "lab"} <= {finding["name"] for finding in findings}

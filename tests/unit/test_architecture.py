@@ -15,17 +15,26 @@ MAY_IMPORT = {
     "host": {"errors", "units", "progress", "plan"},
     "kolibri": {"errors", "units", "recipe"},
     "lock": {"errors", "units", "host", "kolibri", "plan", "progress", "recipe"},
-    "layers": {"errors", "host", "kolibri", "lock", "plan", "progress", "recipe", "templates"},
+    "layers": {"errors", "host", "kolibri", "lock", "plan", "progress", "recipe", "templates", "together"},
     "disk": {"errors", "units", "host", "plan", "progress", "recipe"},
     "audit": {"errors", "disk", "host", "kolibri", "plan", "progress", "recipe"},
     "boot": {"errors", "units", "host", "progress", "recipe"},
+    "compare": {"errors", "units", "disk", "manifest", "progress", "recipe"},
+    "report": {"errors", "units", "templates", "lock", "plan", "recipe", "manifest"},
 }
 """Rooms that each room may use besides itself."""
 
 WIRING = {"verbs"}
 """Rooms that may use all others."""
 
-ONE_DOOR = {"sh": "host/command.py", "parted": "disk/read.py", "tqdm": "progress.py", "shtab": "verbs/knowing.py"}
+ONE_DOOR = {
+    "sh": "host/command.py",
+    "parted": "disk/read.py",
+    "tqdm": "progress.py",
+    "shtab": "verbs/knowing.py",
+    "cyclonedx": "sbom.py",
+    "debian": "host/repository.py",
+}
 """Libraries with rough edges, and the one file that knows each."""
 
 STARTS_PROGRAMS = ("host/", "boot/process.py")

@@ -11,7 +11,7 @@ import pytest
 from builder.audit.partition import ImagePartition
 from builder.disk.extents import copy_extent, data_extents
 from builder.host.sandbox import Mount
-from builder.host.tools import WORK, Tools, ensure_tools
+from builder.host.tools import WORK, Tools, ensure_lab
 from builder.progress import Reporter
 from builder.recipe.model import FileSystem
 from builder.units import MIB
@@ -46,8 +46,8 @@ class Workshop:
 
     @property
     def tools(self) -> Tools:
-        """The tools tree."""
-        return ensure_tools(Reporter())
+        """The lab: it makes file systems too, when nobody counts bytes."""
+        return ensure_lab(Reporter())
 
     def image(self, trees: Mapping[str, Path]) -> Path:
         """An image whose partitions hold the trees of their names; a btrfs's subvolumes are the directories `@*`."""

@@ -15,7 +15,7 @@ from builder.boot.outcome import NoReport, Outcome
 from builder.boot.session import Cancelled, session
 from builder.boot.subject import Firmware
 from builder.errors import CommandFailed
-from builder.host.tools import Tools, ensure_tools
+from builder.host.tools import Tools, ensure_lab
 from builder.progress import Reporter
 from builder.units import MIB
 
@@ -46,7 +46,7 @@ def image_with(directory: Path, code: bytes) -> Path:
 
 
 def tools() -> Tools:
-    return ensure_tools(Reporter())
+    return ensure_lab(Reporter())
 
 
 def ending_of(directory: Path, code: bytes, *, firmware: Firmware = Firmware.BIOS, within: float = 30) -> NoReport:

@@ -6,28 +6,45 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
 from uuid import UUID
 
+from builder.host.places import RECIPES
+from builder.host.pool import Pool
 from builder.host.sandbox import Mount
-from builder.host.tools import Tools, ensure_tools
+from builder.host.tools import Tools, ensure_lab, ensure_workshop, find_workshop
 from builder.plan.layout import Layout, PlacedPartition, plan_layout
 from builder.progress import Reporter
+from builder.recipe.load import load_recipe
 from builder.recipe.model import Disk
+from builder.supply import RecipeSupply
 
 SEED = UUID("1bd1b3d4-6d1e-4a50-8c1e-7a3a3f0ee001")
 EPOCH = 1_750_000_000
 
 
+def workshop() -> Tools:
+    """The workshop of the default recipe, made when this machine does not have it yet."""
+    loaded = load_recipe(RECIPES / "kolibri-pc.yml")
+    supply = RecipeSupply(loaded=loaded, locked=False, offline=False, reporter=Reporter())
+    lock = supply.supplied(lambda lock: lock.tools if find_workshop(lock.tools) is None else ())
+    return ensure_workshop(lock.tools, Pool(), Reporter())
+
+
 class Bench:
-    """A scratch directory and the tools tree, inside the namespace."""
+    """A scratch directory and both trees of tools, inside the namespace."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
 
-    @property
+    @cached_property
     def tools(self) -> Tools:
-        return ensure_tools(Reporter())
+        return workshop()
+
+    @cached_property
+    def lab(self) -> Tools:
+        return ensure_lab(Reporter())
 
     def layout(self, *partitions: dict[str, object], needed: dict[str, int] | None = None) -> Layout:
         disk = Disk.model_validate({"partitions": partitions, "card": 10**15})
@@ -38,12 +55,12 @@ class Bench:
         return self.layout(wanted, needed={"part": needed}).partitions[0]
 
     def look(self, *command: str, at: Path, accept: Iterable[int] = (0,)) -> str:
-        """Run a program of the tools tree on a read-only `at`, which it finds as /job/at; both its streams."""
+        """Run a program of the lab on a read-only `at`, which it finds as /job/at; both its streams."""
         lines: list[str] = []
         room = self.directory / "out"
         room.mkdir(exist_ok=True)
         mounts = (Mount(target="/job/at", source=at), Mount(target="/job/out", source=room, writable=True))
-        self.tools.sandbox(*mounts).run(command, why="look into it", on_line=lines.append, accept=tuple(accept))
+        self.lab.sandbox(*mounts).run(command, why="look into it", on_line=lines.append, accept=tuple(accept))
         return "\n".join(lines)
 
     def tree(self, name: str = "tree") -> Path:

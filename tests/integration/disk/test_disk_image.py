@@ -6,12 +6,13 @@ import hashlib
 import os
 import re
 import struct
+from collections.abc import Iterable
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 
-from builder.disk.assemble import assemble
+from builder.disk.assemble import Piece, assemble
 from builder.disk.blockmap import block_map
 from builder.disk.btrfs import make_btrfs
 from builder.disk.ext4 import make_ext4
@@ -51,7 +52,9 @@ def esp_files() -> dict[str, Path | bytes]:
     }
 
 
-def make_disk(bench: Bench, files: dict[str, Path | bytes]) -> tuple[Layout, Path, tuple[Extent, ...]]:
+def make_disk(
+    bench: Bench, files: dict[str, Path | bytes], *, kept: Iterable[str] = ()
+) -> tuple[Layout, Path, tuple[Extent, ...]]:
     tree = bench.tree()
     layout = bench.layout(*WANTED, needed={"content": 40 * MIB})
     pieces = {partition.name: bench.directory / f"{partition.name}.img" for partition in layout.partitions}
@@ -63,7 +66,8 @@ def make_disk(bench: Bench, files: dict[str, Path | bytes]) -> tuple[Layout, Pat
     make_ext4(bench.tools, data, part("data"), out=pieces["data"], epoch=EPOCH, read_only=False)
     code = make_bios_boot(bench.tools, part("bios"), esp=part("esp"), out=pieces["bios"])
     image = bench.directory / "disk.img"
-    return layout, image, assemble(bench.tools, layout, pieces, image=image, boot_code=code, reporter=Reporter())
+    whole = {name: Piece(path=path, kept=name in kept) for name, path in pieces.items()}
+    return layout, image, assemble(bench.tools, layout, whole, image=image, boot_code=code, reporter=Reporter())
 
 
 def carve(card: Path, layout: Layout, name: str) -> Path:
@@ -152,7 +156,13 @@ def test_a_piece_larger_than_its_partition_is_refused(bench: Bench) -> None:
     with piece.open("wb") as file:
         file.truncate(65 * MIB)
     with pytest.raises(BuildFailed, match=r"into partition esp has 65.0 MiB, but the partition has 64.0 MiB"):
-        assemble(bench.tools, layout, {"esp": piece}, image=bench.directory / "disk.img", reporter=Reporter())
+        assemble(
+            bench.tools,
+            layout,
+            {"esp": Piece(path=piece, kept=True)},
+            image=bench.directory / "disk.img",
+            reporter=Reporter(),
+        )
 
 
 @pytest.mark.in_namespace
@@ -228,7 +238,7 @@ def test_every_checksum_and_the_compressed_image_are_true(bench: Bench) -> None:
     assert covered == [block for part in mapped for block in range(part.start // 4096, part.end // 4096)]
     mount = Mount(target="/job/dir", source=bench.directory, writable=True)
     command = ("zstd", "--decompress", "--quiet", "/job/dir/x.img.zst", "-o", "/job/dir/again.img")
-    bench.tools.sandbox(mount).run(command, why="decompress the image")
+    bench.lab.sandbox(mount).run(command, why="decompress the image")
     assert (bench.directory / "again.img").read_bytes() == content
 
 
@@ -262,3 +272,18 @@ def test_the_golden_table_is_the_layout(bench: Bench) -> None:
     layout = bench.layout(*WANTED, needed={"content": 40 * MIB})
     assert dump.count("start=") == len(layout.partitions)
     assert UUID(dump.split("label-id: ")[1].split()[0]) == layout.disk_guid
+
+
+@pytest.mark.in_namespace
+def test_a_piece_that_becomes_the_image_makes_the_same_image(bench: Bench) -> None:
+    layout, image, copied = make_disk(bench, esp_files(), kept=("bios", "esp", "root", "content", "data"))
+    pieces = {
+        partition.name: Piece(path=bench.directory / f"{partition.name}.img", kept=partition.name == "content")
+        for partition in layout.partitions
+    }
+    moved = bench.directory / "moved.img"
+    mapped = assemble(bench.tools, layout, pieces, image=moved, boot_code=image.read_bytes()[:440], reporter=Reporter())
+    assert moved.read_bytes() == image.read_bytes()
+    assert mapped == copied
+    assert not (bench.directory / "root.img").exists(), "the largest piece was not copied"
+    assert (bench.directory / "content.img").exists()

@@ -23,7 +23,7 @@ def made(bench: Bench, *command: str, size: int = 64 * MIB) -> Superblock | None
     with image.open("wb") as file:
         file.truncate(size)
     mount = Mount(target="/job/made.img", source=image, writable=True)
-    bench.tools.sandbox(mount).run((*command, "/job/made.img"), why="make a file system")
+    bench.lab.sandbox(mount).run((*command, "/job/made.img"), why="make a file system")
     with image.open("rb") as file:
         return identify(file.read(PROBE_BYTES))
 
@@ -78,7 +78,7 @@ def test_an_mbr_is_read_with_its_logical_partitions(bench: Bench) -> None:
         file.truncate(64 * MIB)
     script = b"label: dos\nstart=2048,size=8192,type=c,bootable\nstart=16384,type=5\nstart=18432,size=4096,type=83\n"
     mount = Mount(target="/job/mbr.img", source=image, writable=True)
-    bench.tools.sandbox(mount).run(("sfdisk", "--quiet", "/job/mbr.img"), why="make an MBR", stdin=script)
+    bench.lab.sandbox(mount).run(("sfdisk", "--quiet", "/job/mbr.img"), why="make an MBR", stdin=script)
     table = read_table(image)
     assert (table.kind, table.size_bytes) == ("mbr", 64 * MIB)
     placed = [(part.number, part.start_bytes, part.size_bytes) for part in table.partitions]

@@ -46,7 +46,7 @@ def processes_below(cache: Path) -> list[str]:
     [
         (signal.SIGINT, "audit"),
         (signal.SIGTERM, "partition esp"),
-        (signal.SIGKILL, "partition data"),
+        (signal.SIGKILL, "partition root"),
         (signal.SIGKILL, "disk image"),
     ],
     ids=lambda value: str(value).replace(" ", "-"),
@@ -87,7 +87,10 @@ def test_the_next_build_sweeps_and_succeeds(default_image: Path, tmp_path: Path)
     assert process.returncode == 0, report
     assert [path.name for path in tmp_path.iterdir()] == ["kolibri-pc"]
     assert sorted(path.name for path in (tmp_path / "kolibri-pc").iterdir()) == sorted(
-        ["kolibri-pc.img", "kolibri-pc.img.zst", "kolibri-pc.img.bmap", "manifest.json", "SHA256SUMS", "build.log"]
+        [
+            *("kolibri-pc.img", "kolibri-pc.img.zst", "kolibri-pc.img.bmap", "kolibri-pc.lock", "kolibri-pc.cdx.json"),
+            *("manifest.json", "SHA256SUMS", "build.log", "report.html"),
+        ]
     )
     assert list((cache_directory() / "tmp").iterdir()) == []
     assert "apt (" not in report, "finished layers are used again"

@@ -12,7 +12,7 @@ from builder.kolibri.demo.channel import make_demo_channel
 from builder.kolibri.home import Source, prepare_home, write_marker
 from builder.kolibri.seal import seal
 
-from .kolibri_device import HOST, Device, HostRunner, unprepared
+from .kolibri_device import EPOCH, HOST, Device, HostRunner, unprepared
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +28,8 @@ def sealed(tmp_path_factory: pytest.TempPathFactory, kolibri_venv: Path, drive: 
     kolibri = unprepared(directory, kolibri_venv)
     mount = str(directory / "content")
     sources = [Source(inside=str(drive[0]), channels=(drive[1],))]
-    channels = prepare_home(HostRunner(), tree=HOST, kolibri=kolibri, sources=sources)
+    channels = prepare_home(HostRunner(), tree=HOST, kolibri=kolibri, sources=sources, epoch=EPOCH)
     write_marker(HOST, mount=mount, channels=channels)
-    seal(HostRunner(), tree=HOST, kolibri=kolibri, mount=mount, forbidden=[socket.gethostname(), str(directory)])
+    forbidden = (socket.gethostname(), str(directory))
+    seal(HostRunner(), tree=HOST, kolibri=kolibri, mount=mount, epoch=EPOCH, forbidden=forbidden)
     return Device(kolibri=kolibri, mount=Path(mount), channel=channels[0])

@@ -22,6 +22,9 @@ from builder.recipe.model import Kolibri
 
 HOST = Path("/")
 
+EPOCH = 1_790_000_000
+"""The time that test homes bear, later than everything in Kolibri's own databases: 21 September 2026."""
+
 
 class HostRunner:
     """Runs programs on the host itself, as whoever runs the tests."""

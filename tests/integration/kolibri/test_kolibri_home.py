@@ -14,10 +14,9 @@ from builder.errors import BuildFailed, CommandFailed
 from builder.kolibri.channels import RENDERABLE, find_channels
 from builder.kolibri.demo.texts import DATA
 from builder.kolibri.home import Source, available_resources, prepare_home
-from builder.kolibri.seal import seal
 from builder.kolibri.traces import unsealed
 
-from .kolibri_device import HOST, HostRunner, fetch, fetch_json, unprepared
+from .kolibri_device import EPOCH, HOST, HostRunner, fetch, fetch_json, unprepared
 
 SCHEMA = "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name"
 
@@ -50,14 +49,15 @@ def test_pristine_copy_equals_the_home(sealed):
         assert (copy / name).read_bytes() == (sealed.home / name).read_bytes()
 
 
-def test_another_build_gives_the_same_bytes(sealed, kolibri_venv, drive, tmp_path):
-    """A device's home must not depend on when it was made, or no image could be made twice."""
-    kolibri = unprepared(tmp_path, kolibri_venv)
-    sources = [Source(inside=str(drive[0]), channels=(drive[1],))]
-    prepare_home(HostRunner(), tree=HOST, kolibri=kolibri, sources=sources)
-    seal(HostRunner(), tree=HOST, kolibri=kolibri, mount=str(tmp_path / "content"))
-    for path in (path for path in sealed.home.rglob("*") if path.is_file()):
-        assert (Path(kolibri.home) / path.relative_to(sealed.home)).read_bytes() == path.read_bytes(), path.name
+def test_main_database_depends_on_nothing_but_its_rows(sealed):
+    """Neither on how often Kolibri changed it, nor on what was deleted."""
+    header = (sealed.home / "db.sqlite3").read_bytes()[:100]
+    # https://www.sqlite.org/fileformat.html, 1.3: change counter, freelist pages, version-valid-for; write-ahead log.
+    assert [int.from_bytes(header[at : at + 4], "big") for at in (24, 36, 92)] == [2, 0, 2]
+    assert header[18:20] == b"\2\2"
+    with closing(sqlite3.connect(sealed.home / "db.sqlite3")) as database:
+        moments = database.execute("SELECT DISTINCT last_updated FROM content_channelmetadata").fetchall()
+    assert moments == [("2026-09-21 14:13:20.000000(UTC)",)]
 
 
 def test_sealed_home_serves_its_channel(sealed, tmp_path):
@@ -97,7 +97,7 @@ def test_part_of_a_channel_is_imported_as_its_manifest_offers_it(kolibri_venv, d
     channels = find_channels(partial)
     kolibri = unprepared(tmp_path, kolibri_venv)
     sources = [Source(inside=str(partial), channels=channels)]
-    prepare_home(HostRunner(), tree=HOST, kolibri=kolibri, sources=sources)
+    prepare_home(HostRunner(), tree=HOST, kolibri=kolibri, sources=sources, epoch=EPOCH)
     assert available_resources(Path(kolibri.home)) == {drive[1].id: 6}
 
 
@@ -107,7 +107,7 @@ def test_a_channel_that_the_manifest_does_not_name_is_imported_whole(kolibri_ven
     (unnamed / "content" / "manifest.json").write_text(json.dumps({"channels": [], "channel_list_hash": ""}))
     kolibri = unprepared(tmp_path, kolibri_venv)
     sources = [Source(inside=str(unnamed), channels=find_channels(unnamed))]
-    prepare_home(HostRunner(), tree=HOST, kolibri=kolibri, sources=sources)
+    prepare_home(HostRunner(), tree=HOST, kolibri=kolibri, sources=sources, epoch=EPOCH)
     assert available_resources(Path(kolibri.home)) == {drive[1].id: 12}
 
 
@@ -116,10 +116,9 @@ def test_a_drive_that_lacks_a_file_fails(kolibri_venv, drive, tmp_path):
     shutil.copytree(drive[0], broken)
     (broken / "content" / drive[1].files[0].path).unlink()
     kolibri = unprepared(tmp_path, kolibri_venv)
+    sources = [Source(inside=str(broken), channels=(drive[1],))]
     with pytest.raises(CommandFailed):
-        prepare_home(
-            HostRunner(), tree=HOST, kolibri=kolibri, sources=[Source(inside=str(broken), channels=(drive[1],))]
-        )
+        prepare_home(HostRunner(), tree=HOST, kolibri=kolibri, sources=sources, epoch=EPOCH)
 
 
 def test_what_kolibri_calls_success_is_counted(kolibri_venv, drive, tmp_path):
@@ -130,10 +129,9 @@ def test_what_kolibri_calls_success_is_counted(kolibri_venv, drive, tmp_path):
     (whole,) = find_channels(silent)
     kolibri = unprepared(tmp_path, kolibri_venv)
     pretended = type(whole)(**{name: getattr(whole, name) for name in whole.__slots__} | {"partial": True})
+    sources = [Source(inside=str(silent), channels=(pretended,))]
     with pytest.raises(BuildFailed, match="0 resources are available instead of 12"):
-        prepare_home(
-            HostRunner(), tree=HOST, kolibri=kolibri, sources=[Source(inside=str(silent), channels=(pretended,))]
-        )
+        prepare_home(HostRunner(), tree=HOST, kolibri=kolibri, sources=sources, epoch=EPOCH)
 
 
 def test_our_schema_is_kolibris(kolibri_venv, tmp_path):

@@ -9,7 +9,7 @@ from contextlib import closing
 import pytest
 
 from builder.errors import BuildFailed
-from builder.kolibri.seal import clean, deprovision, require_sealed, software_home
+from builder.kolibri.seal import clean, deprovision, require_sealed
 from builder.kolibri.traces import identities, needles_found, unsealed
 
 from .kolibri_device import HOST, HostRunner
@@ -96,7 +96,7 @@ def test_no_name_and_no_id_outlives_the_sealing(used):
     found = "\n".join(needles_found(used.home, needles))
     assert all(needle in found for needle in needles)
     deprovision(HostRunner(), used.kolibri)
-    clean(used.home, pristine=software_home(HOST, used.kolibri))
+    clean(HostRunner(), tree=HOST, kolibri=used.kolibri)
     assert needles_found(used.home, needles) == ()
     require_sealed(used.home, needles)
 
@@ -110,7 +110,7 @@ def test_kolibris_own_command_is_not_enough(used):
 
 
 def test_cleaning_alone_does_not_pass_for_sealing(used):
-    clean(used.home, pristine=software_home(HOST, used.kolibri))
+    clean(HostRunner(), tree=HOST, kolibri=used.kolibri)
     with pytest.raises(BuildFailed, match="table kolibriauth_facilityuser has 2 rows"):
         require_sealed(used.home)
 
@@ -118,7 +118,7 @@ def test_cleaning_alone_does_not_pass_for_sealing(used):
 def test_a_resealed_home_can_be_provisioned_again(used, tmp_path):
     before = set(identities(used.home))
     deprovision(HostRunner(), used.kolibri)
-    clean(used.home, pristine=software_home(HOST, used.kolibri))
+    clean(HostRunner(), tree=HOST, kolibri=used.kolibri)
     shutil.rmtree(tmp_path / "next", ignore_errors=True)
     following = used.clone(tmp_path / "next")
     following.provision("Next school")

@@ -7,6 +7,7 @@ import pytest
 
 from builder.errors import BuildFailed
 from builder.host.places import RECIPES
+from builder.host.pool import Pool
 from builder.host.tools import Tools
 from builder.layers.overlay import OverlayLayer
 from builder.layers.site import Site
@@ -19,7 +20,8 @@ def site(tree: Path) -> Site:
     (tree / "etc").mkdir(parents=True)
     (tree / "etc/passwd").write_text("root:x:0:0::/root:/bin/sh\nkolibri:x:994:994::/srv:/usr/sbin/nologin\n")
     (tree / "etc/group").write_text("root:x:0:\nwww-data:x:33:\n")
-    return Site(tree=tree, tools=Tools(tree=tree, identity=""), scratch=tree, pools=tree, reporter=Reporter())
+    tools = Tools(tree=tree, identity="")
+    return Site(tree=tree, tools=tools, scratch=tree, pool=Pool(tree), epoch=0, reporter=Reporter())
 
 
 def layer(directory: Path, *ownership: Ownership) -> OverlayLayer:

@@ -9,7 +9,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builder.disk.extents import Extent, copy_extent, data_extents, in_blocks
+from builder.disk.extents import Extent, copy_extent, data_extents, in_blocks, moved_up
 
 some = st.lists(st.builds(Extent, st.integers(0, 300), st.integers(0, 60)), max_size=12)
 
@@ -46,3 +46,17 @@ def test_an_empty_file_and_a_hole_have_no_data(tmp_path: Path) -> None:
             os.truncate(file.fileno(), size)
         with path.open("rb") as file:
             assert tuple(data_extents(file.fileno())) == ()
+
+
+def test_a_hole_inserted_before_everything_copies_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    content = os.urandom(1 << 20)
+    path.write_bytes(content)
+    blocks = path.stat().st_blocks
+    with path.open("r+b") as file:
+        could = moved_up(file.fileno(), 4 << 20)
+    if not could:
+        assert path.read_bytes() == content, "where it cannot be done, nothing is changed"
+        return
+    assert path.read_bytes() == bytes(4 << 20) + content
+    assert abs(path.stat().st_blocks - blocks) <= 16

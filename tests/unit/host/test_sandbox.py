@@ -1,5 +1,7 @@
 from pathlib import Path
 
+import pytest
+
 from builder.host.namespace import subordinate_range
 from builder.host.sandbox import Mount, Sandbox
 
@@ -34,3 +36,15 @@ def test_ranges_of_ids_are_found_by_name_or_number(tmp_path: Path) -> None:
     assert subordinate_range(table, user="eve", uid=1001) == (200000, 65536)
     assert subordinate_range(table, user="bob", uid=1002) is None, "too small for `nobody`"
     assert subordinate_range(tmp_path / "absent", user="ann", uid=1000) is None
+
+
+def test_programs_see_the_same_world_on_every_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setenv("LANG", "tr_TR.UTF-8")
+    sandbox = Sandbox(root=Path("/tree"), environment={"SOURCE_DATE_EPOCH": "1"})
+    argv = sandbox.argv(("true",))
+    assert argv[argv.index("--hostname") + 1] == "localhost"
+    given = {argv[at + 1]: argv[at + 2] for at, word in enumerate(argv) if word == "--setenv"}
+    assert given["SOURCE_DATE_EPOCH"] == "1"
+    assert given["PYTHONHASHSEED"] == "0"
+    assert {"TERM", "LANG"} & set(given) == set()

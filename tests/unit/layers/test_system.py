@@ -4,6 +4,7 @@ import pytest
 
 from builder.errors import RecipeError
 from builder.host.places import RECIPES
+from builder.host.pool import Pool
 from builder.host.tools import Tools
 from builder.layers.site import Site
 from builder.layers.system import fstab, hidden_below
@@ -55,4 +56,4 @@ def test_a_unit_that_nothing_brings_is_told_at_its_place(tmp_path: Path) -> None
 
 def site(tree: Path) -> Site:
     tools = Tools(tree=tree, identity="")
-    return Site(tree=tree, tools=tools, scratch=tree, pools=tree, reporter=Reporter())
+    return Site(tree=tree, tools=tools, scratch=tree, pool=Pool(tree), epoch=0, reporter=Reporter())

@@ -1,0 +1,85 @@
+"""The lock: frozen values that say exactly what goes into an image. Pure.
+
+A recipe names packages; a lock names files. It is made by one step that uses the network, and after it building needs
+none. Its text lies beside the recipe, a line for each file, so that version control shows what an upgrade brings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Deb(_Entry):
+    """One Debian package."""
+
+    name: str
+    version: str
+    architecture: str
+    size_bytes: Annotated[int, Field(gt=0)]
+    sha256: Sha256
+    file: str
+    """Where a mirror keeps it, relative to the mirror's top directory."""
+
+
+class Wheel(_Entry):
+    """One Python package, built."""
+
+    venv: str
+    """The virtual environment it goes into."""
+    name: str
+    version: str
+    size_bytes: Annotated[int, Field(gt=0)]
+    sha256: Sha256
+    file: str
+    """Its file name, which says what it runs on."""
+
+
+class Content(_Entry):
+    """One source of content of the recipe."""
+
+    source: int
+    """Its place in the recipe's list, from 0."""
+    digest: Sha256
+    """What the layer of the content depends on."""
+    description: str
+    """For people: where it comes from and how much it is."""
+
+
+class Lock(_Entry):
+    """Everything that a recipe means."""
+
+    version: Literal[1] = 1
+    recipe: str
+    date: int
+    """When it was made or last upgraded as a whole, in seconds since 1970. Everything in the image that has no date of
+    its own bears this one."""
+    inputs: dict[str, str]
+    """What was resolved, by section: names of packages, digests of requirements. A recipe with others has drifted."""
+    tools: tuple[Deb, ...]
+    """The tools tree: the programs that decide the bytes of the image."""
+    base: tuple[Deb, ...]
+    """The minimal Debian at the bottom."""
+    apt: tuple[Deb, ...]
+    """What the recipe's packages add to it."""
+    wheels: tuple[Wheel, ...]
+    content: tuple[Content, ...]
+
+    def debs(self) -> Iterator[Deb]:
+        """Every Debian package, those of the tools too; one that is needed twice comes twice."""
+        yield from self.tools
+        yield from self.base
+        yield from self.apt
+
+    def files(self) -> Iterator[Deb | Wheel]:
+        """Every file that must be fetched."""
+        yield from self.debs()
+        yield from self.wheels

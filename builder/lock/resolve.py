@@ -1,0 +1,180 @@
+"""From a recipe to its lock: each section is resolved again only if it asks for something else or shall be upgraded."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from builder.errors import ArtifactError, CommandFailed, HostError, PlanError, RecipeError, SatchelError
+from builder.host.places import RECIPES
+from builder.host.pool import Pool
+from builder.host.tools import PACKAGES, SUITE, apt_mirror
+from builder.lock.apt import FOR_TOOLS, MINIMAL, UnknownPackages, Upgrade, resolve_debs
+from builder.lock.archive import Archive, Origin, archive, origin_of
+from builder.lock.content import contents
+from builder.lock.inputs import inputs_of
+from builder.lock.memory import remembered_locks
+from builder.lock.model import Deb, Lock, Wheel
+from builder.lock.pip import resolve_wheels
+from builder.lock.text import read_lock
+from builder.progress import Reporter
+from builder.recipe.load import Loaded
+from builder.recipe.problems import reading_order
+
+_Opened = Callable[[Origin], Archive]
+
+
+def resolve(loaded: Loaded, *, earlier: Lock | None, upgrade: Upgrade, reporter: Reporter) -> Lock:
+    """What the recipe means: the earlier lock itself if that says everything, else a new one that changes little of it.
+
+    Must run inside the namespace. Wheels are in the pool afterwards; Debian packages are only looked up.
+
+    Raises:
+        RecipeError: the archive has no package of that name.
+        PlanError: the packages do not go together, or a drive does not hold its channels.
+        HostError: an archive or index cannot be reached.
+    """
+    inputs = inputs_of(loaded)
+    with _archives(reporter) as opened:
+        resolution = _Resolution(
+            loaded=loaded, inputs=inputs, earlier=earlier, upgrade=upgrade, opened=opened, reporter=reporter
+        )
+        tools = resolution.tools()
+        base, apt = resolution.system()
+        wheels = tuple(resolution.wheels())
+    lock = Lock(
+        recipe=loaded.recipe.name,
+        date=earlier.date if earlier else 0,
+        inputs=inputs,
+        tools=tools,
+        base=base,
+        apt=apt,
+        wheels=wheels,
+        content=contents(loaded),
+    )
+    # A lock that follows another keeps its date, for a new date makes every layer anew.
+    return lock if earlier and not upgrade.everything else lock.model_copy(update={"date": _date(earlier)})
+
+
+def origins_of(loaded: Loaded) -> tuple[Origin, ...]:
+    """The archives of a recipe: its own, and the one of the tools if that is another."""
+    return tuple(dict.fromkeys((origin_of(loaded.recipe.base), _tools_origin(loaded))))
+
+
+def _tools_origin(loaded: Loaded) -> Origin:
+    system = origin_of(loaded.recipe.base)
+    tools = Origin(suite=SUITE, components=("main",), architecture=system.architecture, mirror=apt_mirror())
+    same = (system.suite, system.mirror) == (tools.suite, tools.mirror) and "main" in system.components
+    # Packages of main need only main, so lists with more serve as well.
+    return system if same else tools
+
+
+def _date(earlier: Lock | None) -> int:
+    """Now, or what the caller says is now (reproducible-builds.org); never before the lock that it follows."""
+    chosen = os.environ.get("SOURCE_DATE_EPOCH")
+    if chosen and not chosen.isdecimal():
+        raise HostError(f"SOURCE_DATE_EPOCH is {chosen}, which is no number of seconds", hint="unset it")
+    return max(int(chosen or time.time()), earlier.date if earlier else 0)
+
+
+@contextmanager
+def _archives(reporter: Reporter) -> Iterator[_Opened]:
+    """A function that opens an archive and reads its lists when it is asked for the first time."""
+    with ExitStack() as stack:
+        known: dict[Origin, Archive] = {}
+
+        def opened(origin: Origin) -> Archive:
+            if origin not in known:
+                with reporter.step("package lists"):
+                    there = stack.enter_context(archive(origin))
+                    there.update()
+                known[origin] = there
+            return known[origin]
+
+        yield opened
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Resolution:
+    loaded: Loaded
+    inputs: dict[str, str]
+    earlier: Lock | None
+    upgrade: Upgrade
+    opened: _Opened
+    reporter: Reporter
+
+    def tools(self) -> tuple[Deb, ...]:
+        wanted = self.inputs["tools"]
+        known = self.earlier or _with_same_tools(wanted)
+        locked = known.tools if known else ()
+        if known and known.inputs.get("tools") == wanted and not self.upgrade.concerns(locked):
+            return locked
+        there = self.opened(_tools_origin(self.loaded))
+        with self.reporter.step("resolve tools", detail=f"{len(PACKAGES)} packages by name"):
+            kept = self.upgrade.kept(locked)
+            return resolve_debs(there, (*FOR_TOOLS, *PACKAGES), locked=kept, reporter=self.reporter)
+
+    def system(self) -> tuple[tuple[Deb, ...], tuple[Deb, ...]]:
+        """The minimal Debian, and what the recipe's packages add to it."""
+        earlier = self.earlier
+        locked = (*earlier.base, *earlier.apt) if earlier else ()
+        if earlier and self._as_before("base") and self._as_before("apt") and not self.upgrade.concerns(locked):
+            return earlier.base, earlier.apt
+        packages = self.loaded.recipe.packages.apt
+        there = self.opened(origin_of(self.loaded.recipe.base))
+        kept = self.upgrade.kept(locked)
+        try:
+            with self.reporter.step("resolve packages", detail=f"{len(packages)} by name"):
+                minimal = {deb.name for deb in resolve_debs(there, MINIMAL, locked=kept, reporter=self.reporter)}
+                # In one transaction, because the packages of the recipe may ask more of the minimal ones.
+                whole = resolve_debs(there, (*sorted(minimal), *packages), locked=kept, reporter=self.reporter)
+        except UnknownPackages as error:
+            raise _unknown(self.loaded, error) from error
+        except CommandFailed as error:
+            raise PlanError("the packages of the recipe cannot be installed together", details=error.tail) from error
+        base = tuple(deb for deb in whole if deb.name in minimal)
+        return base, tuple(deb for deb in whole if deb.name not in minimal)
+
+    def wheels(self) -> Iterator[Wheel]:
+        for application in self.loaded.recipe.packages.pip:
+            section = f"pip {application.venv}"
+            if self.earlier and self._as_before(section):
+                yield from (wheel for wheel in self.earlier.wheels if wheel.venv == application.venv)
+                continue
+            with self.reporter.step(f"resolve {application.venv}"):
+                requirements = self.loaded.path(application.requirements)
+                yield from resolve_wheels(application.venv, requirements, pool=Pool(), reporter=self.reporter)
+
+    def _as_before(self, section: str) -> bool:
+        return self.earlier is not None and self.earlier.inputs.get(section) == self.inputs[section]
+
+
+def _with_same_tools(wanted: str) -> Lock | None:
+    """A lock whose tools serve as well: recipes that share a tools tree share what was made with it."""
+    for path in sorted(RECIPES.glob("*.lock")):
+        try:
+            lock = read_lock(path)
+        except ArtifactError:
+            # Whoever needs that lock will hear of it.
+            continue
+        if lock and lock.inputs.get("tools") == wanted:
+            return lock
+    return next((lock for lock in remembered_locks() if lock.inputs.get("tools") == wanted), None)
+
+
+def _unknown(loaded: Loaded, error: UnknownPackages) -> SatchelError:
+    base = loaded.recipe.base
+    where = f"Debian {base.suite} ({', '.join(base.components)})"
+    problems = [
+        loaded.problem(("packages", "apt", number), f"{where} has no package {name}", hint=_meant(error.names[name]))
+        for number, name in enumerate(loaded.recipe.packages.apt)
+        if name in error.names
+    ]
+    return RecipeError(reading_order(problems, loaded.source)) if problems else error
+
+
+def _meant(near: str | None) -> str:
+    return f'did you mean "{near}"?' if near else ""
