@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -11,7 +12,6 @@ from types import FrameType
 
 from builder.cli import parse
 from builder.errors import EXIT_BUG, EXIT_INTERRUPTED, SatchelError
-from builder.verbs.knowing import verbose as show_programs
 
 
 class _Stopped(BaseException):
@@ -25,6 +25,14 @@ def _stop(_number: int, _frame: FrameType | None) -> None:
     raise _Stopped
 
 
+def _show_programs() -> None:
+    """Show every program that is started."""
+    handler = logging.StreamHandler(sys.stderr)
+    logger = logging.getLogger("builder")
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code; what is no `SatchelError` is our bug and shows its traceback."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -32,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         arguments = parse(sys.argv[1:] if argv is None else argv)
         if arguments.verbose:
-            show_programs()
+            _show_programs()
         status: int = arguments.run(arguments)
         return status
     except SatchelError as error:

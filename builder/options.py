@@ -60,6 +60,7 @@ class Verbs:
     """The family of verbs, each with its own help and examples."""
 
     def __init__(self, parser: argparse.ArgumentParser) -> None:
+        self.parser = parser
         self._family = parser.add_subparsers(title="verbs", metavar="VERB", required=True, parser_class=Parser)
 
     def add(self, name: str, run: Callable[[argparse.Namespace], int], text: str, *examples: str) -> Parser:

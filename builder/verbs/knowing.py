@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
-import sys
 from argparse import Namespace
 from dataclasses import asdict
 
@@ -16,7 +14,7 @@ from builder.host.doctor import INSIDE, OUTSIDE, Finding, Requirement, examine
 from builder.host.namespace import enter
 from builder.host.store import Store
 from builder.host.tools import find_lab
-from builder.options import Parser, Verbs
+from builder.options import Verbs
 from builder.recipe.explain import explain as explain_key
 from builder.recipe.explain import show
 from builder.recipe.load import load_recipe
@@ -24,8 +22,8 @@ from builder.recipe.schema import recipe_schema
 from builder.verbs.common import recipe_path
 
 
-def declare(family: Verbs, parser: Parser) -> None:
-    """Add the verbs of this module; completion is made from `parser`, which knows them all."""
+def declare(family: Verbs) -> None:
+    """Add the verbs of this module."""
     verb = family.add(
         "explain",
         explain,
@@ -44,7 +42,7 @@ def declare(family: Verbs, parser: Parser) -> None:
 
     verb = family.add(
         "completion",
-        lambda arguments: completion(shtab.complete(parser, shell=arguments.shell)),
+        lambda arguments: completion(shtab.complete(family.parser, shell=arguments.shell)),
         "print a completion script for a shell",
         "completion bash > ~/.local/share/bash-completion/completions/satchel",
     )
@@ -107,11 +105,3 @@ def completion(script: str) -> int:
     """Print a completion script."""
     print(script)
     return 0
-
-
-def verbose() -> None:
-    """Show every program that is started."""
-    handler = logging.StreamHandler(sys.stderr)
-    logger = logging.getLogger("builder")
-    logger.addHandler(handler)
-    logger.setLevel(logging.DEBUG)

@@ -4,7 +4,7 @@ import subprocess
 
 from builder.host.places import REPOSITORY
 
-SHELL = ("scripts/bootstrap", "scripts/lock-requirements", ".ci/run")
+SHELL = ("scripts/bootstrap", "scripts/lock-requirements", "scripts/bench/mkosi-project/mkosi.postinst", ".ci/run")
 
 
 def test_shell_scripts_are_clean() -> None:
