@@ -42,7 +42,7 @@ def test_every_verb_has_examples(satchel: Satchel, verb: str) -> None:
     ("arguments", "status", "text"),
     [
         (("fly",), 64, "invalid choice: 'fly'"),
-        (("build",), 64, "required: RECIPE"),
+        (("build",), 64, "give a recipe or --bundle FILE"),
         (("check", "kolibri-pv"), 2, "kolibri-pc"),
         (("check", "absent.yml"), 2, "absent.yml"),
         (("check", "kolibri-pc", "--set", "root_size"), 2, "NAME=VALUE"),
