@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
 from builder.host.pool import Pool
-from builder.lock.current import known_lock, lock_for, lock_path, misfits
+from builder.lock.current import Needed, known_lock, lock_for, lock_path, misfits
 from builder.lock.fetch import fetch
-from builder.lock.model import Deb, Lock, Wheel
+from builder.lock.model import Lock
 from builder.lock.resolve import origins_of
 from builder.lock.text import read_lock
 from builder.progress import Reporter
 from builder.recipe.load import Loaded
-
-Needed = Callable[[Lock], Iterable[Deb | Wheel]]
 
 
 class Supply(Protocol):

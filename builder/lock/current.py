@@ -27,6 +27,8 @@ _TRIES: Final = 3
 _FEW: Final = 3
 """Reasons that fit into one line."""
 
+Needed = Callable[[Lock], Iterable[Deb | Wheel]]
+
 everything: Final = Lock.files
 """All files of a lock, as what a build needs."""
 
@@ -42,10 +44,17 @@ def known_lock(loaded: Loaded) -> Lock | None:
     Raises:
         ArtifactError: the lock file was changed by hand.
     """
-    lock = read_lock(lock_path(loaded))
-    if lock is not None and not misfits(lock, loaded):
-        return lock
-    return remembered(loaded, after=lock)
+    written = read_lock(lock_path(loaded))
+    lock = written if written and not misfits(written, loaded) else remembered(loaded, after=written)
+    return _followed(lock, loaded, everything) if lock else None
+
+
+def _followed(lock: Lock, loaded: Loaded, needed: Needed) -> Lock:
+    """The lock, or the one that took its place when the mirrors had dropped what the pool does not have either."""
+    pool = Pool()
+    while pool.missing(needed(lock)) and (later := remembered(loaded, after=lock)):
+        lock = later
+    return lock
 
 
 def misfits(lock: Lock, loaded: Loaded) -> tuple[str, ...]:
@@ -66,7 +75,7 @@ def lock_for(
     locked: bool,
     offline: bool,
     reporter: Reporter,
-    needed: Callable[[Lock], Iterable[Deb | Wheel]] = everything,
+    needed: Needed = everything,
 ) -> Lock:
     """The lock for a build, with the files that the build needs in the pool. Must run inside the namespace.
 
@@ -86,11 +95,7 @@ def lock_for(
     lock = _chosen(loaded, locked=locked, offline=offline, reporter=reporter)
     pool = Pool()
     for tried in range(_TRIES):
-        while not locked and pool.missing(needed(lock)):
-            later = remembered(loaded, after=lock)
-            if later is None:
-                break
-            lock = later
+        lock = lock if locked else _followed(lock, loaded, needed)
         try:
             fetch(
                 needed(lock),

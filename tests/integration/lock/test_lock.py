@@ -195,6 +195,7 @@ def test_a_mirror_that_moved_on_is_told_and_followed_unless_locked(mirror: Mirro
     assert Pool().missing(everything(lock)) == ()
     # The next build goes by the same, without asking anybody.
     assert for_build(recipe, offline=True) == lock
+    assert known_lock(load_recipe(recipe)) == lock, "plans and images that stand are those of that lock"
 
 
 def test_a_package_that_wandered_is_found(mirror: Mirror, recipe: Path) -> None:
