@@ -66,7 +66,6 @@ golden-test: $(VENV) ## Compare what users see with what is recorded
 
 golden: $(VENV) ## Record anew what users see; review the diff
 	@SATCHEL_UPDATE_GOLDEN=1 $(PYTEST) tests/golden -q
-	@$(SATCHEL) schema > docs/recipe.schema.json
 
 integration: $(VENV) ## Tests with real tools, on plain files and loopback
 	@$(PYTEST) tests/integration tests/cli

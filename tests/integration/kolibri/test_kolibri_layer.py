@@ -35,6 +35,8 @@ def built(venv: Path, room: Path, *before: str, **variables: str) -> Any:
 
 @pytest.mark.in_namespace
 def test_another_machine_makes_the_same_layer(kolibri_venv: Path, tmp_path: Path) -> None:
+    if kolibri_venv.is_relative_to("/tmp"):
+        pytest.skip("a sandbox has a /tmp of its own, which hides an environment that lies there")
     here = built(kolibri_venv, tmp_path / "here")
     room = tmp_path / "another" / "place"
     before = ("unshare", "--uts", "--mount", "sh", "-c", ELSEWHERE, "sh", str(room))
