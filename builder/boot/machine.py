@@ -1,6 +1,6 @@
 """The virtual machine as a value: what is in it, and QEMU's command line that says so. Pure.
 
-Paths are those that QEMU sees inside the tools tree's sandbox.
+Paths are those that QEMU sees inside the lab's sandbox.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A running QEMU: started in the tools tree's sandbox, spoken to over socket pairs, gone when the block ends.
+"""A running QEMU: started in the lab's sandbox, spoken to over socket pairs, gone when the block ends.
 
 Socket pairs have no name that could be too long, be taken, or stay behind, and they close when either side dies.
 Bubblewrap ends QEMU when the thread that started it ends, so a machine must live and die in one thread.

@@ -14,8 +14,6 @@ from builder.errors import ArtifactError
 _ROOT, _RESIZE, _JOURNAL = 2, 7, 8
 _64BIT, _META_GROUPS, _EXTENTS, _INLINE = 0x80, 0x10, 0x8_0000, 0x1000_0000
 _SPARSE_SUPERBLOCKS: Final = 0x1
-_NO_INODES: Final = 0x1
-"""A group whose inode table was never used."""
 _EXTENT_MAGIC, _ATTRIBUTE_MAGIC = 0xF30A, 0xEA02_0000
 _UNWRITTEN: Final = 0x8000
 _SHORT_LINK: Final = 60

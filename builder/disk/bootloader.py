@@ -16,7 +16,7 @@ LOADER: Final = "EFI/BOOT/BOOTX64.EFI"
 """Where UEFI looks on a medium that it was told nothing about."""
 
 SYSTEMD_BOOT: Final = "usr/lib/systemd/boot/efi/systemd-bootx64.efi"
-"""The loader's place in the tools tree."""
+"""The loader's place in the workshop."""
 
 WAIT_S: Final = 2
 """How long a person can stop the boot. No device waits for an answer."""

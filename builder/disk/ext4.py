@@ -45,7 +45,7 @@ def make_ext4(
 
     Raises:
         PlanError: the tree does not fit; the message says what it needs.
-        BuildFailed: the mke2fs of the tools tree is known to damage large files.
+        BuildFailed: the mke2fs of the workshop is known to damage large files.
         CommandFailed: mke2fs failed for another reason.
     """
     assert partition.filesystem_uuid is not None

@@ -41,7 +41,7 @@ def boot_code(boot_img: bytes, *, core_lba: int) -> bytes:
         BuildFailed: these are not the bytes of GRUB's boot.img.
     """
     if len(boot_img) != SECTOR or boot_img[:1] != b"\xeb" or boot_img[_DRIVE_CHECK : _DRIVE_CHECK + 1] != b"\xeb":
-        raise BuildFailed("the tools tree has a boot.img that is not the one of GRUB 2")
+        raise BuildFailed("the workshop has a boot.img that is not the one of GRUB 2")
     patched = bytearray(boot_img[:BOOT_CODE_BYTES])
     struct.pack_into("<Q", patched, _KERNEL_SECTOR, core_lba)
     patched[_DRIVE_CHECK : _DRIVE_CHECK + _JUMP_BYTES] = _NOP * _JUMP_BYTES

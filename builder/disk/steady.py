@@ -1,6 +1,6 @@
 """The library that keeps programs steady, compiled from `steady.c`, which says why it exists.
 
-It belongs to the tools tree: compiled against its headers by its compiler, in a few milliseconds, so nothing is kept.
+It belongs to the workshop: compiled against its headers by its compiler, in a few milliseconds, so nothing is kept.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Downloaded files by their SHA-256, each once, shared by all recipes, builds and tools trees.
+"""Downloaded files by their SHA-256, each once, shared by all recipes, builds and workshops.
 
 What lies in the pool was checked when it came. It is checked again when it is used, because disks and people change
 files; a damaged one is thrown away and counts as missing.

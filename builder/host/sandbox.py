@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -61,10 +61,6 @@ class Sandbox:
     network: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
     """Variables for everything that is run, besides those that every sandbox has."""
-
-    def with_mounts(self, *mounts: Mount) -> Sandbox:
-        """The same sandbox with more to see."""
-        return replace(self, mounts=(*self.mounts, *mounts))
 
     def argv(self, command: Sequence[str], *, env: Mapping[str, str] | None = None, user: str = "") -> tuple[str, ...]:
         """The whole command line that runs `command` inside, as `user` of the tree when one is named."""

@@ -23,7 +23,7 @@ MINIMAL: Final = ("?essential", "?priority(required)", "apt")
 """A minimal Debian, as `mmdebstrap --variant=minbase` has it."""
 
 FOR_TOOLS: Final = ("?essential", "apt")
-"""What every tools tree stands on, as `mmdebstrap --variant=apt` has it."""
+"""What the workshop stands on, as `mmdebstrap --variant=apt` has it."""
 
 _LINE: Final = re.compile(
     r"'(?P<address>\S+)' (?P<name>[^_\s]+)_(?P<version>[^_\s]+)_(?P<architecture>[^_\s]+)\.deb "

@@ -29,9 +29,6 @@ _FEW: Final = 3
 
 Needed = Callable[[Lock], Iterable[Deb | Wheel]]
 
-everything: Final = Lock.files
-"""All files of a lock, as what a build needs."""
-
 
 def lock_path(loaded: Loaded) -> Path:
     """Where the lock of a recipe lies: beside it."""
@@ -46,7 +43,7 @@ def known_lock(loaded: Loaded) -> Lock | None:
     """
     written = read_lock(lock_path(loaded))
     lock = written if written and not misfits(written, loaded) else remembered(loaded, after=written)
-    return _followed(lock, loaded, everything) if lock else None
+    return _followed(lock, loaded, Lock.files) if lock else None
 
 
 def _followed(lock: Lock, loaded: Loaded, needed: Needed) -> Lock:
@@ -75,7 +72,7 @@ def lock_for(
     locked: bool,
     offline: bool,
     reporter: Reporter,
-    needed: Needed = everything,
+    needed: Needed = Lock.files,
 ) -> Lock:
     """The lock for a build, with the files that the build needs in the pool. Must run inside the namespace.
 

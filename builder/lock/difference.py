@@ -37,7 +37,7 @@ class Difference:
     """Python packages, each named with its environment."""
     content: tuple[str, ...]
     tools: tuple[Change, ...]
-    """Debian packages of the tools tree; one of them makes everything anew."""
+    """Debian packages of the workshop; one of them makes everything anew."""
     new_bytes: int
     """How much of the newer lock the older one does not have."""
 

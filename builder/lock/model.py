@@ -65,7 +65,7 @@ class Lock(_Entry):
     inputs: dict[str, str]
     """What was resolved, by section: names of packages, digests of requirements. A recipe with others has drifted."""
     tools: tuple[Deb, ...]
-    """The tools tree: the programs that decide the bytes of the image."""
+    """The workshop: the programs that decide the bytes of the image."""
     base: tuple[Deb, ...]
     """The minimal Debian at the bottom."""
     apt: tuple[Deb, ...]

@@ -153,7 +153,7 @@ class _Resolution:
 
 
 def _with_same_tools(wanted: str) -> Lock | None:
-    """A lock whose tools serve as well: recipes that share a tools tree share what was made with it."""
+    """A lock whose tools serve as well: recipes that share a workshop share what was made with it."""
     for path in sorted(RECIPES.glob("*.lock")):
         try:
             lock = read_lock(path)

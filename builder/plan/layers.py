@@ -47,7 +47,7 @@ def plan_layers(
 
     Args:
         layers: Names and key parts, the lowest first.
-        foundation: What every layer depends on: the identity of the tools tree.
+        foundation: What every layer depends on: the identity of the workshop.
         known: Every finished layer, the newest first.
     """
     finished = {entry.key for entry in known}

@@ -12,7 +12,7 @@ import pytest
 from builder.errors import ArtifactError, HostError, PlanError, RecipeError
 from builder.host.pool import Pool
 from builder.lock.apt import Upgrade
-from builder.lock.current import everything, known_lock, lock_for, lock_path
+from builder.lock.current import known_lock, lock_for, lock_path
 from builder.lock.fetch import Moved, fetch
 from builder.lock.model import Deb, Lock
 from builder.lock.resolve import origins_of, resolve
@@ -47,7 +47,7 @@ def resolved(recipe: Path, *, earlier: Lock | None = None, upgrade: Upgrade | No
 
 def fetched(recipe: Path, lock: Lock, *, offline: bool = False) -> None:
     origins = origins_of(load_recipe(recipe))
-    fetch(everything(lock), recipe="small", origins=origins, pool=Pool(), offline=offline, reporter=Reporter())
+    fetch(lock.files(), recipe="small", origins=origins, pool=Pool(), offline=offline, reporter=Reporter())
 
 
 def for_build(recipe: Path, *, locked: bool = False, offline: bool = False, reporter: Reporter | None = None) -> Lock:
@@ -64,7 +64,7 @@ def test_a_lock_has_what_names_need_and_where_it_lies(mirror: Mirror, recipe: Pa
     assert greeter.file == GREETER.file
     assert greeter.size_bytes == mirror.file(GREETER).stat().st_size
     fetched(recipe, lock)
-    assert Pool().missing(everything(lock)) == ()
+    assert Pool().missing(lock.files()) == ()
     assert Pool().verified(greeter).read_bytes() == mirror.file(GREETER).read_bytes()
 
 
@@ -192,7 +192,7 @@ def test_a_mirror_that_moved_on_is_told_and_followed_unless_locked(mirror: Mirro
     lock = for_build(recipe, reporter=notes)
     assert versions(lock.apt) == {**versions(old.apt), "hello": "2"}
     assert any("hello 1 -> 2" in note for note in notes.notes)
-    assert Pool().missing(everything(lock)) == ()
+    assert Pool().missing(lock.files()) == ()
     # The next build goes by the same, without asking anybody.
     assert for_build(recipe, offline=True) == lock
     assert known_lock(load_recipe(recipe)) == lock, "plans and images that stand are those of that lock"
@@ -205,7 +205,7 @@ def test_a_package_that_wandered_is_found(mirror: Mirror, recipe: Path) -> None:
     assert moved.file != LONELY.file
     mirror.publish(GREETER, HELLO, moved)
     fetched(recipe, lock)
-    assert Pool().missing(everything(lock)) == ()
+    assert Pool().missing(lock.files()) == ()
 
 
 def test_a_file_that_is_not_the_locked_one_never_gets_into_the_pool(mirror: Mirror, recipe: Path) -> None:
@@ -282,7 +282,7 @@ def test_a_mirror_may_lie_on_a_drive(
     lock = resolved(recipe)
     assert GREETER.file in {deb.file for deb in lock.apt}
     fetched(recipe, lock)
-    assert Pool().missing(everything(lock)) == ()
+    assert Pool().missing(lock.files()) == ()
     assert mirror.file(GREETER).is_file()
 
 
