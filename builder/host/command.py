@@ -11,9 +11,12 @@ import logging
 import os
 import shlex
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from typing import Final
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from contextvars import ContextVar, copy_context
+from functools import partial
+from threading import Lock
+from typing import Final, TypeVar
 
 import sh
 
@@ -21,10 +24,9 @@ from builder.errors import CommandFailed, HostError
 
 LOG = logging.getLogger(__name__)
 
-TAIL_LINES: Final = 20
+Result = TypeVar("Result")
 
-_running: dict[int, sh.RunningCommand] = {}
-"""Programs of all threads, by process id."""
+TAIL_LINES: Final = 20
 
 _INHERITED: Final = ("PATH", "HOME", "TERM")
 """What programs may know of the caller."""
@@ -34,6 +36,53 @@ def scrubbed_environment() -> dict[str, str]:
     """The environment that every program gets, besides what its caller adds."""
     kept = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     return {**kept, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+
+
+class Programs:
+    """The programs of jobs that succeed or fail as one: they can be ended at any moment, with whatever begins later."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._running: dict[int, sh.RunningCommand] = {}
+        self._over = False
+
+    def around(self, job: Callable[[], Result]) -> Callable[[], Result]:
+        """The same job, for any thread, with every program that it runs counted here."""
+
+        def counted() -> Result:
+            _PROGRAMS.set((*_PROGRAMS.get(), self))
+            return job()
+
+        return partial(copy_context().run, counted)
+
+    @contextmanager
+    def holding(self, process: sh.RunningCommand) -> Iterator[None]:
+        """Count a program while it runs."""
+        with self._lock:
+            self._running[process.pid] = process
+            if self._over:
+                _kill(process)
+        try:
+            yield
+        finally:
+            with self._lock:
+                del self._running[process.pid]
+
+    def end(self) -> None:
+        """Kill what runs, and what begins later as soon as it does; each `run` fails with `CommandFailed`."""
+        with self._lock:
+            self._over = True
+            for process in self._running.values():
+                _kill(process)
+
+
+_PROGRAMS: ContextVar[tuple[Programs, ...]] = ContextVar("programs", default=())
+"""Where programs are counted that run now: those of this job, and of the jobs that it is a part of."""
+
+
+def _kill(process: sh.RunningCommand) -> None:
+    with suppress(ProcessLookupError):
+        process.kill()
 
 
 def run(
@@ -94,21 +143,14 @@ def run(
         _decode_errors="replace",
         _ok_code=list(accept),
     )
-    _running[process.pid] = process
-    try:
-        process.wait()
-    except sh.ErrorReturnCode as error:
-        raise CommandFailed(shown or argv, why=why, status=error.exit_code, tail="\n".join(tail)) from error
-    except BaseException:
-        process.kill()
-        raise
-    finally:
-        del _running[process.pid]
+    with ExitStack() as held:
+        for programs in _PROGRAMS.get():
+            held.enter_context(programs.holding(process))
+        try:
+            process.wait()
+        except sh.ErrorReturnCode as error:
+            raise CommandFailed(shown or argv, why=why, status=error.exit_code, tail="\n".join(tail)) from error
+        except BaseException:
+            _kill(process)
+            raise
     return "".join(out)
-
-
-def end_programs() -> None:
-    """Kill what other threads of this process run now; their `run` fails with `CommandFailed`."""
-    for process in tuple(_running.values()):
-        with suppress(ProcessLookupError):
-            process.kill()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from builder.errors import BuildFailed, CommandFailed
-from builder.host.command import run
+from builder.host.command import Programs, run
 from builder.together import Job, together
 
 
@@ -23,6 +23,10 @@ def test_jobs_run_side_by_side() -> None:
     both = threading.Barrier(2, timeout=30)
     jobs: dict[str, Job[int]] = {"one": both.wait, "two": both.wait}
     assert sorted(together(jobs).values()) == [0, 1]
+
+
+def wait_long() -> None:
+    run(("sleep", "1000"), why="wait")
 
 
 def fails() -> None:
@@ -48,6 +52,15 @@ def test_an_error_ends_the_programs_of_the_others(tmp_path: Path) -> None:
     with pytest.raises(BuildFailed, match="no"):
         together({"long": long, "fails": fails_later})
     assert len(ended) == 1, "the program was ended, and its job heard of it"
+
+
+def test_a_program_that_begins_after_the_error_is_ended() -> None:
+    """A job cannot know that another has just failed: between two programs of it there was nothing to kill."""
+    programs = Programs()
+    programs.end()
+    for job in (wait_long, lambda: together({"inner": wait_long})):
+        with pytest.raises(CommandFailed):
+            programs.around(job)()
 
 
 def test_what_has_not_begun_never_begins(monkeypatch: pytest.MonkeyPatch) -> None:
