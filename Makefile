@@ -6,6 +6,7 @@ RECIPE ?= kolibri-pc
 # Parameters of the recipe: make image SET="language=fr-fr telemetry=true"; values with spaces need the command itself.
 SET ?=
 UPGRADE ?=
+SPLIT ?=
 
 VENV := .venv/.satchel
 SATCHEL := .venv/bin/satchel
@@ -25,8 +26,8 @@ $(VENV): scripts/bootstrap scripts/requirements/build.txt scripts/requirements/a
 
 setup: $(VENV) ## Install what this machine lacks, and .venv
 
-image: $(VENV) ## Build the image of RECIPE into dist/RECIPE/
-	@$(SATCHEL) build $(RECIPE) $(foreach setting,$(SET),--set $(setting))
+image: $(VENV) ## Build the image of RECIPE into dist/RECIPE/; SPLIT=1 leaves it in parts
+	@$(SATCHEL) build $(RECIPE) $(foreach setting,$(SET),--set $(setting)) $(if $(SPLIT),--split)
 
 check: $(VENV) ## Find every problem of RECIPE
 plan: $(VENV) ## Show what a build of RECIPE would do

@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 from builder.audit.partition import ImagePartition
 from builder.audit.reader import read_file
 from builder.boot.subject import Firmware, Grown, Subject
+from builder.disk.image import DESCRIPTOR
 from builder.disk.read import Table
 from builder.errors import ArtifactError
 from builder.host.tools import Tools
@@ -18,7 +19,7 @@ _SSH = 22
 
 
 def find_image(name: str, *, dist: Path) -> Path:
-    """The image file that a person means: a path, or the name of a recipe that was built into `dist`.
+    """The image that a person means: a path, or the name of a recipe that was built into `dist`, whole or split.
 
     Raises:
         ArtifactError: there is no such file.
@@ -27,8 +28,10 @@ def find_image(name: str, *, dist: Path) -> Path:
     if path.is_file():
         return path
     built = dist / name / f"{name}.img"
-    if built.is_file():
-        return built
+    split = built.with_suffix(DESCRIPTOR)
+    for found in (built, split):
+        if found.is_file():
+            return found
     if path.is_dir():
         raise ArtifactError(f"{path} is a directory, not an image", hint=f"give an image file: {path}/NAME.img")
     plain_name = PurePosixPath(name).name == name and not path.suffix

@@ -21,7 +21,7 @@ class SatchelError(Exception):
     """A failure with a message (what happened), details (the evidence) and a hint (what to do)."""
 
     exit_code: ClassVar[int] = 1
-    meaning: ClassVar[str] = "any other failure that Satchel can explain"
+    meaning: ClassVar[str] = "`diff` found differences, or any other failure that Satchel can explain"
 
     def __init__(self, message: str, *, details: str | None = None, hint: str | None = None) -> None:
         super().__init__(message)

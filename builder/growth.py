@@ -22,6 +22,7 @@ from builder.lock.model import Lock
 from builder.plan.layers import PlannedLayer, plan_layers
 from builder.progress import Reporter
 from builder.recipe.load import Loaded
+from builder.together import Job, together
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +57,7 @@ def plan_growth(loaded: Loaded, lock: Lock, *, overlays: Path, foundation: str) 
     Args:
         foundation: What all layers depend on: the identity of the workshop.
     """
-    store = Store("layers")
+    store = Store("layers", user=loaded.recipe.name)
     layers = layers_of(loaded, lock, overlays=overlays)
     described = [(layer.name, layer.parts()) for layer in layers]
     planned = plan_layers(described, foundation=foundation, known=store.entries())
@@ -64,7 +65,18 @@ def plan_growth(loaded: Loaded, lock: Lock, *, overlays: Path, foundation: str) 
 
 
 def grow(growth: Growth, *, tools: Tools, reporter: Reporter) -> None:
-    """Make every layer that is missing, from what lies in the pool. Must run inside the namespace."""
+    """Make every layer that is missing, from what lies in the pool. Must run inside the namespace.
+
+    What layers need, but not from those below, is made at the same time.
+    """
+    jobs: dict[str, Job[object]] = {"layers": partial(_grow, growth, tools=tools, reporter=reporter)}
+    for layer, planned in zip(growth.layers, growth.planned, strict=True):
+        if not planned.reused:
+            jobs |= layer.beforehand(tools=tools, pool=Pool(), reporter=reporter)
+    together(jobs)
+
+
+def _grow(growth: Growth, *, tools: Tools, reporter: Reporter) -> None:
     below: tuple[Path, ...] = ()
     for layer, planned in zip(growth.layers, growth.planned, strict=True):
         entry = growth.store.obtain(

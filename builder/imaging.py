@@ -13,28 +13,26 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from builder.disk import btrfs, ext4, vfat
-from builder.disk.assemble import Piece, assemble
+from builder.disk.assemble import Piece, Pieces, assemble
 from builder.disk.bootloader import SYSTEMD_BOOT, esp_files, kernel_options
 from builder.disk.extents import Extent
 from builder.disk.grub import make_bios_boot
 from builder.disk.source import Source
+from builder.disk.split import Part, split
 from builder.errors import BuildFailed
 from builder.growth import Growth
 from builder.host.places import code_below
 from builder.host.store import Store
 from builder.host.tools import Tools
 from builder.layers.system import hidden_below
+from builder.own_code import OF_PARTITIONS
 from builder.plan.keys import key_of, seed_of
 from builder.plan.layout import Layout, PlacedPartition, plan_layout
 from builder.progress import Reporter
 from builder.recipe.model import FileSystem, Partition, Recipe
 from builder.together import Job
-
-CODE: Final = ("disk", "imaging.py", "plan/layout.py", "plan/keys.py", "layers/system.py")
-"""What of Satchel decides the bytes of partitions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,15 +70,12 @@ class Imaging:
             if placed.filesystem is not None and placed.type != "esp"
         }
 
-    def assemble(
-        self, layout: Layout, pieces: Mapping[str, Piece], image: Path, *, on_esp: Mapping[str, bytes]
-    ) -> tuple[Extent, ...]:
-        """Make what the firmware reads, and put the image together; returns the mapped extents.
+    def completed(self, layout: Layout, pieces: Mapping[str, Piece], *, on_esp: Mapping[str, bytes]) -> Pieces:
+        """Make what the firmware reads, which completes the disk.
 
         Args:
             layout: Where everything lies.
             pieces: The results of all `jobs`.
-            image: The file to make.
             on_esp: Further files for the EFI system partition, by path.
         """
         complete, boot_code = dict(pieces), b""
@@ -94,13 +89,22 @@ class Imaging:
                     vfat.make_vfat(self.tools, files, placed, out=out, epoch=self.epoch)
             else:
                 continue
-            complete[placed.name] = Piece(path=out, kept=False)
+            complete[placed.name] = Piece(path=out)
+        return Pieces(of=complete, boot_code=boot_code)
+
+    def whole(self, layout: Layout, pieces: Pieces, image: Path) -> tuple[Extent, ...]:
+        """Put the disk together in one file; returns the mapped extents."""
         with self.reporter.step("disk image"):
-            return assemble(self.tools, layout, complete, image=image, boot_code=boot_code, reporter=self.reporter)
+            return assemble(self.tools, layout, pieces, image=image, reporter=self.reporter)
+
+    def split(self, layout: Layout, pieces: Pieces, image: Path) -> tuple[Part, ...]:
+        """Leave the disk in parts beside a descriptor; returns the parts."""
+        with self.reporter.step("disk image", detail="in parts"):
+            return split(self.tools, layout, pieces, image=image)
 
     def clean(self) -> None:
-        """Remove the pieces that did not become part of the image file itself."""
-        for piece in self.scratch.glob("*.part"):
+        """Remove the pieces that did not become the image or a part of it."""
+        for piece in self.scratch.glob("*.piece"):
             piece.unlink()
         if (self.scratch / "empty").exists():
             (self.scratch / "empty").rmdir()
@@ -116,20 +120,26 @@ class Imaging:
         out = self._out(placed)
         with self.reporter.step(f"partition {placed.name}", detail=str(placed.filesystem)):
             self._make(described, placed, out)
-        return Piece(path=out, kept=False)
+        return Piece(path=out)
 
     def _kept(self, described: Partition, placed: PlacedPartition, parts: Mapping[str, str]) -> Piece:
-        store, name = Store("partitions", user=self.recipe.name), f"{self.recipe.name} {placed.name}"
+        # Split images have their parts from here, as further names of the same files.
+        store, name = Store("partitions", user=self.recipe.name, linked=True), f"{self.recipe.name} {placed.name}"
         entry = store.obtain(
             key_of(parts),
             name=name,
             parts=parts,
-            build=lambda directory: self._make(described, placed, directory / "image"),
+            build=lambda directory: self._make_to_keep(described, placed, directory / "image"),
             reporter=self.reporter,
             title=f"partition {placed.name}",
             detail=f"{placed.filesystem}: {store.why(name, parts)}",
         )
-        return Piece(path=entry.path / "image", kept=True)
+        return Piece(path=entry.path / "image", key=entry.key)
+
+    def _make_to_keep(self, described: Partition, placed: PlacedPartition, out: Path) -> None:
+        self._make(described, placed, out)
+        os.truncate(out, placed.size_bytes)
+        out.chmod(0o444)
 
     def _parts(self, described: Partition, placed: PlacedPartition) -> dict[str, str]:
         """Everything that can change a partition that is kept."""
@@ -140,7 +150,7 @@ class Imaging:
             "uuid": str(placed.filesystem_uuid),
             "date": str(self.epoch),
             "tools": self.tools.identity,
-            "code": code_below(*CODE),
+            "code": code_below(*OF_PARTITIONS),
             **{part: value for mount in mounts if mount for part, value in _touching(self.growth, mount).items()},
         }
 
@@ -169,7 +179,7 @@ class Imaging:
         return Source(path=self.tree / mount.lstrip("/"), hidden=hidden_below(self.recipe, mount))
 
     def _out(self, placed: PlacedPartition) -> Path:
-        return self.scratch / f"{placed.name}.part"
+        return self.scratch / f"{placed.name}.piece"
 
     def _boot_files(self, layout: Layout) -> dict[str, Path | bytes]:
         root, subvolume = _root_of(self.recipe)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from builder.disk.image import disk_image
 from builder.disk.read import Table, TablePartition
 from builder.disk.superblock import PROBE_BYTES, Superblock, identify
 from builder.manifest import Manifest
@@ -45,13 +47,15 @@ class Inspection:
 
 def look(image: Path, table: Table, manifest: Manifest | None) -> Inspection:
     """Read the superblocks of every partition."""
-    with image.open("rb") as file:
+    disk = disk_image(image)
 
-        def head(partition: TablePartition) -> bytes:
-            file.seek(partition.start_bytes)
-            return file.read(min(PROBE_BYTES, partition.size_bytes))
+    def head(partition: TablePartition) -> bytes:
+        length = min(PROBE_BYTES, partition.size_bytes)
+        path, start = disk.place(partition.start_bytes, length)
+        with path.open("rb") as file:
+            return os.pread(file.fileno(), length, start)
 
-        filesystems = tuple(identify(head(partition)) for partition in table.partitions)
+    filesystems = tuple(identify(head(partition)) for partition in table.partitions)
     return Inspection(image=image, table=table, filesystems=filesystems, manifest=manifest)
 
 

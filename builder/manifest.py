@@ -11,10 +11,14 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from builder.disk.image import DESCRIPTOR
 from builder.errors import ArtifactError
 from builder.recipe.model import Check, DataClass, FileSystem, Recipe, Subvolume
 
 SCHEMA = 1
+
+MANIFEST = "manifest.json"
+"""Its name beside an image."""
 
 ON_ESP = "satchel/manifest.json"
 """Where the copy lies on the EFI system partition."""
@@ -103,6 +107,12 @@ class Manifest(_Record):
     content: tuple[ChannelRecord, ...]
     digests: dict[str, FileRecord] = {}
     """Files beside the manifest; empty in the copy that lies inside the image."""
+
+    @property
+    def image(self) -> str:
+        """The name of the file beside it that is the disk: the image, or the descriptor of a split one."""
+        split = f"{self.recipe.name}{DESCRIPTOR}"
+        return split if split in self.digests else f"{self.recipe.name}.img"
 
     def to_json(self) -> str:
         """The text of manifest.json."""

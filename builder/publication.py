@@ -4,36 +4,45 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from pydantic import TypeAdapter
 
 from builder.checksums import CHECKSUMS
 from builder.disk.blockmap import block_map
 from builder.disk.extents import Extent
-from builder.disk.publish import publish
+from builder.disk.image import disk_image
+from builder.disk.publish import Published, Range, publish
+from builder.disk.split import Part
+from builder.host.places import code_below
+from builder.host.store import Store
 from builder.lock.model import Lock
 from builder.lock.text import lock_text
-from builder.manifest import FileRecord, Manifest
+from builder.manifest import MANIFEST, FileRecord, Manifest
+from builder.plan.keys import key_of
 from builder.progress import Reporter
+from builder.recipe.model import Outputs
 from builder.sbom import SUFFIX, sbom
 
-MANIFEST: Final = "manifest.json"
+_SUMS: Final = "sums.json"
+_PUBLISHED: Final = TypeAdapter(Published)
 
 
-def publish_image(
-    image: Path, mapped: tuple[Extent, ...], manifest: Manifest, lock: Lock, *, reporter: Reporter
-) -> Manifest:
-    """Write everything beside a finished image; returns the manifest with the digests of it all.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summed:
+    """The files that make up an image, with their checksums, and one for each mapped range of the disk."""
 
-    Args:
-        image: The disk image.
-        mapped: What of it is not zeros, as `assemble` returns it.
-        manifest: The manifest without digests.
-        lock: What it was made from.
-        reporter: Who is told.
-    """
-    outputs, directory = manifest.recipe.outputs, image.parent
+    digests: Mapping[str, FileRecord]
+    ranges: tuple[Range, ...]
+    size_bytes: int
+    """Of the disk."""
+
+
+def sum_whole(image: Path, mapped: tuple[Extent, ...], outputs: Outputs, *, reporter: Reporter) -> Summed:
+    """Hash an image, and compress it if that is asked for; `mapped` is what of it is not zeros."""
     zst = image.with_name(f"{image.name}.zst") if outputs.zst else None
     with reporter.step("checksums and compression" if zst else "checksums"):
         published = publish(image, mapped, zst=zst, level=outputs.zst_level, reporter=reporter)
@@ -42,10 +51,65 @@ def publish_image(
         assert published.zst_sha256 is not None
         assert published.zst_bytes is not None
         digests[zst.name] = FileRecord(sha256=published.zst_sha256, size_bytes=published.zst_bytes)
-    if outputs.bmap:
-        text = block_map(published.ranges, image_bytes=published.size_bytes)
-        digests[f"{image.name}.bmap"] = write_durably(directory / f"{image.name}.bmap", text)
-    name = manifest.recipe.name
+    return Summed(digests=digests, ranges=published.ranges, size_bytes=published.size_bytes)
+
+
+def sum_parts(image: Path, parts: Iterable[Part], *, recipe: str, reporter: Reporter) -> Summed:
+    """Hash the parts of a split image, but those of the cache only once in their life; nothing is compressed."""
+    digests, ranges = {}, []
+    with reporter.step("checksums"):
+        for part in parts:
+            found = (
+                _known_sums(part, recipe, reporter) if part.key else publish(part.path, part.mapped, reporter=reporter)
+            )
+            digests[part.path.name] = FileRecord(sha256=found.sha256, size_bytes=found.size_bytes)
+            ranges += [_on_disk(each, part) for each in found.ranges]
+    text = image.read_bytes()
+    digests[image.name] = FileRecord(sha256=hashlib.sha256(text).hexdigest(), size_bytes=len(text))
+    return Summed(
+        digests=digests,
+        ranges=tuple(sorted(ranges, key=lambda each: each.extent)),
+        size_bytes=disk_image(image).size_bytes,
+    )
+
+
+def _known_sums(part: Part, recipe: str, reporter: Reporter) -> Published:
+    """The checksums of a part that lies in the cache under its key."""
+    assert part.key is not None
+    parts = {"partition": part.key, "code": code_below("disk/publish.py")}
+
+    def made(directory: Path) -> None:
+        (directory / _SUMS).write_bytes(_PUBLISHED.dump_json(publish(part.path, part.mapped, reporter=reporter)))
+
+    entry = Store("sums", user=recipe).obtain(
+        key_of(parts), name=part.path.name, parts=parts, build=made, reporter=reporter, title=f"read {part.path.name}"
+    )
+    return _PUBLISHED.validate_json((entry.path / _SUMS).read_bytes())
+
+
+def _on_disk(found: Range, part: Part) -> Range:
+    """A range of a part where it lies on the disk. Ranges do not cross frames, and stretches are whole frames."""
+    extent = found.extent
+    for stretch in part.stretches:
+        if stretch.offset_bytes <= extent.start < stretch.offset_bytes + stretch.size_bytes:
+            at = stretch.start_bytes + extent.start - stretch.offset_bytes
+            return Range(extent=Extent(at, extent.length), sha256=found.sha256)
+    raise AssertionError
+
+
+def publish_image(directory: Path, summed: Summed, manifest: Manifest, lock: Lock) -> Manifest:
+    """Write everything beside a finished image; returns the manifest with the digests of it all.
+
+    Args:
+        directory: Where the image is.
+        summed: Its files.
+        manifest: The manifest without digests.
+        lock: What it was made from.
+    """
+    digests, name = dict(summed.digests), manifest.recipe.name
+    if manifest.recipe.outputs.bmap:
+        text = block_map(summed.ranges, image_bytes=summed.size_bytes)
+        digests[f"{name}.img.bmap"] = write_durably(directory / f"{name}.img.bmap", text)
     digests[f"{name}.lock"] = write_durably(directory / f"{name}.lock", lock_text(lock))
     described = manifest.model_copy(update={"digests": dict(digests)})
     digests[f"{name}{SUFFIX}"] = write_durably(directory / f"{name}{SUFFIX}", sbom(described, lock))

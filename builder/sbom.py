@@ -43,8 +43,8 @@ def sbom(manifest: Manifest, lock: Lock) -> str:
     """The text of NAME.cdx.json.
 
     Args:
-        manifest: The image; its SHA-256 is the hash of the root component and makes the serial number. A manifest
-            without digests is known by its lock.
+        manifest: The image; its SHA-256 is the hash of the root component and makes the serial number. One
+            without it, as a split image is, is known by its lock.
         lock: The files that its packages came from; a package that the lock does not name is listed without a hash.
     """
     image = _image(manifest, lock)
@@ -70,7 +70,7 @@ def _image(manifest: Manifest, lock: Lock) -> Component:
         **{f"content:{content.source}": content.digest for content in lock.content},
     }
     return Component(
-        name=_image_name(manifest),
+        name=manifest.image,
         version=manifest.lock[:12],
         type=ComponentType.FILE,
         bom_ref="image",
@@ -80,12 +80,9 @@ def _image(manifest: Manifest, lock: Lock) -> Component:
     )
 
 
-def _image_name(manifest: Manifest) -> str:
-    return f"{manifest.recipe.name}.img"
-
-
 def _image_digest(manifest: Manifest) -> str | None:
-    record = manifest.digests.get(_image_name(manifest))
+    """Of a whole image; the parts of a split one have their own."""
+    record = manifest.digests.get(f"{manifest.recipe.name}.img")
     return record.sha256 if record else None
 
 

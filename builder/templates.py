@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from functools import cache
 
-from jinja2 import Environment, StrictUndefined, TemplateError
+from jinja2 import Environment, StrictUndefined, Template, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import BaseModel
 
@@ -25,6 +25,16 @@ def environment() -> ImmutableSandboxedEnvironment:
     )
     made.filters["tojson"] = to_json
     return made
+
+
+@cache
+def compiled(text: str) -> Template:
+    """The template of a text; a plan asks for each overlay's several times.
+
+    Raises:
+        TemplateError: it is none.
+    """
+    return environment().from_string(text)
 
 
 @cache

@@ -11,11 +11,13 @@ from __future__ import annotations
 import re
 import stat
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from builder.audit.partition import ImagePartition
 from builder.disk.extents import Extent, copy_extent, data_extents
+from builder.disk.image import disk_image
 from builder.errors import ArtifactError
 from builder.host.sandbox import Mount, Sandbox
 from builder.host.store import Store
@@ -38,7 +40,7 @@ def extract(
 
     Args:
         tools: The tools tree.
-        image: The image file.
+        image: The image, whole or split.
         partition: Where the file system lies.
         out: An empty directory.
         leave_out: Directories of the file system (relative paths) that are not copied. Only a saving: a reader may
@@ -48,6 +50,7 @@ def extract(
         ArtifactError: the file system is damaged.
         CommandFailed: there is no such file system.
     """
+    image, partition = _located(image, partition)
     match partition.filesystem:
         case FileSystem.VFAT:
             drive = f"{_DISK}@@{partition.start_bytes}"
@@ -69,6 +72,7 @@ def read_file(tools: Tools, image: Path, partition: ImagePartition, path: str) -
         CommandFailed: there is no such file system.
     """
     why = f"read {path} from partition {partition.name}"
+    name, (image, partition) = image.name, _located(image, partition)
     with Store("audit").scratch("read") as out:
         found = out / "file"
         match partition.filesystem:
@@ -82,8 +86,14 @@ def read_file(tools: Tools, image: Path, partition: ImagePartition, path: str) -
                 _restore(tools, image, partition, out, ("--path-regex", only(path)))
                 found = out / path
         if found.is_symlink() or not found.is_file():
-            raise ArtifactError(f"there is no file {path} in partition {partition.name} of {image.name}")
+            raise ArtifactError(f"there is no file {path} in partition {partition.name} of {name}")
         return found.read_bytes()
+
+
+def _located(image: Path, partition: ImagePartition) -> tuple[Path, ImagePartition]:
+    """The file in which a partition lies, and where in it."""
+    file, start = disk_image(image).place(partition.start_bytes, partition.size_bytes)
+    return file, replace(partition, start_bytes=start)
 
 
 def _sandbox(tools: Tools, image: Path, out: Path) -> Sandbox:
@@ -146,6 +156,7 @@ def _restore(tools: Tools, image: Path, partition: ImagePartition, out: Path, wa
 
 def cut(image: Path, partition: ImagePartition, out: Path) -> None:
     """Copy a partition's bytes into a new sparse file; holes stay holes, and blocks are shared where possible."""
+    image, partition = _located(image, partition)
     start, end = partition.start_bytes, partition.start_bytes + partition.size_bytes
     with image.open("rb") as source, out.open("wb") as target:
         target.truncate(partition.size_bytes)

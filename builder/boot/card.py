@@ -7,6 +7,7 @@ from pathlib import Path
 
 from builder.boot.accelerator import Accelerator
 from builder.boot.machine import CARD, IMAGE, MACHINE, OVMF_VARIABLES, VARIABLES
+from builder.disk.image import disk_image
 from builder.host.sandbox import Mount, Sandbox
 from builder.host.tools import Tools
 
@@ -17,7 +18,7 @@ def insert(tools: Tools, accelerator: Accelerator, image: Path, *, card_bytes: i
     Args:
         tools: Where QEMU comes from.
         accelerator: What will run the machine.
-        image: The raw image; a compressed one is not a disk.
+        image: The image, whole or split; a compressed one is not a disk.
         card_bytes: Size of the card; not below the image's.
         directory: An empty directory for what changes; the machine's own.
 
@@ -27,15 +28,16 @@ def insert(tools: Tools, accelerator: Accelerator, image: Path, *, card_bytes: i
     Raises:
         CommandFailed: the card could not be made.
     """
+    disk, base = disk_image(image), f"{IMAGE}/{image.name}"
     shutil.copyfile(tools.tree / OVMF_VARIABLES.lstrip("/"), directory / Path(VARIABLES).name)
     sandbox = tools.sandbox(
         Mount(target=MACHINE, source=directory, writable=True),
-        Mount(target=IMAGE, source=image),
+        *(Mount(target=f"{IMAGE}/{file.name}", source=file) for file in disk.files),
         *accelerator.mounts,
         network=True,
     )
     sandbox.run(
-        ("qemu-img", "create", "-q", "-f", "qcow2", "-b", IMAGE, "-F", "raw", CARD, str(card_bytes)),
+        ("qemu-img", "create", "-q", "-f", "qcow2", "-b", base, "-F", disk.format, CARD, str(card_bytes)),
         why="make a virtual card from the image",
     )
     return sandbox

@@ -17,6 +17,7 @@ from builder.boot.machine import MachineSpec
 from builder.boot.process import running
 from builder.boot.qmp import Closed
 from builder.boot.subject import Firmware
+from builder.disk.image import disk_image
 from builder.errors import BootTestFailed
 from builder.host.tools import Tools
 from builder.progress import Reporter
@@ -38,7 +39,7 @@ def boot(
     """Run until the device or the person switches it off.
 
     Args:
-        image: The raw image; it stays as it is.
+        image: The image, whole or split; it stays as it is.
         tools: Where QEMU comes from.
         accelerator: What runs it.
         firmware: What starts it.
@@ -58,7 +59,7 @@ def boot(
     )
     with TemporaryDirectory(prefix="boot-", dir=scratch) as name:
         directory = Path(name)
-        size = image.stat().st_size + 4 * GIB
+        size = disk_image(image).size_bytes + 4 * GIB
         sandbox = card.insert(tools, accelerator, image, card_bytes=size, directory=directory)
         errors = directory / "qemu.log"
 

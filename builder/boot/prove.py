@@ -24,6 +24,7 @@ from builder.boot.machine import MEMORY_MIB, DiskBus, MachineSpec
 from builder.boot.result import Boot, BootTestResult, Comparison
 from builder.boot.session import session
 from builder.boot.subject import Subject
+from builder.disk.image import disk_image
 from builder.errors import PlanError
 from builder.units import GIB, KIB, MIB, format_size
 
@@ -47,7 +48,7 @@ def prove_image(subject: Subject, bench: Bench, *, together: bool) -> BootTestRe
         CommandFailed: a virtual machine could not be started.
     """
     started = time.monotonic()
-    size = subject.image.stat().st_size
+    size = disk_image(subject.image).size_bytes
     if size > subject.card_bytes:
         raise PlanError(f"{subject.image} is {format_size(size)}, and its card only {format_size(subject.card_bytes)}")
     kind = bench.accelerator.kind

@@ -216,7 +216,7 @@ def _outside(before: OpenImage, old: Table, after: OpenImage, new: Table) -> Ite
         length = BACKUP_SECTORS * SECTOR
         tails = [image.window(image.size_bytes - length, length) for image in (before, after)]
         for change in _structures(tails[0], tails[1], (Atlas(fine=tail_regions(old), coarse=()),)):
-            yield replace(change, position=tails[0].start + change.position)
+            yield replace(change, position=before.size_bytes - length + change.position)
 
 
 def _first_byte(table: Table) -> int:

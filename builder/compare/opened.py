@@ -5,10 +5,9 @@ Everything is read from the image file alone, so this works without the namespac
 
 from __future__ import annotations
 
-import os
 import struct
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -16,6 +15,7 @@ from builder.compare.anatomy import Anatomy, Window
 from builder.compare.read_btrfs import read_btrfs
 from builder.compare.read_ext4 import read_ext4
 from builder.compare.read_vfat import read_vfat
+from builder.disk.image import DiskImage, disk_image
 from builder.disk.read import Table, TablePartition, read_table
 from builder.disk.superblock import PROBE_BYTES, identify
 from builder.errors import ArtifactError
@@ -31,12 +31,13 @@ _READERS: Final[Mapping[str, Callable[[Window], Anatomy]]] = {
 
 
 class OpenImage:
-    """An image file that is open; use `open_image`."""
+    """An image that is open; use `open_image`."""
 
-    def __init__(self, path: Path, descriptor: int) -> None:
-        self.path = path
-        self.size_bytes = os.fstat(descriptor).st_size
-        self._descriptor = descriptor
+    def __init__(self, image: DiskImage, descriptors: Mapping[Path, int]) -> None:
+        self.path = image.path
+        self.size_bytes = image.size_bytes
+        self._image = image
+        self._descriptors = descriptors
         self._anatomies: dict[str, Anatomy | ArtifactError] = {}
 
     def table(self) -> Table:
@@ -48,8 +49,13 @@ class OpenImage:
         return read_table(self.path)
 
     def window(self, start: int, length: int) -> Window:
-        """A part of it."""
-        return Window(self._descriptor, start=start, length=length)
+        """A part of it.
+
+        Raises:
+            ArtifactError: it lies in more than one file of a split image.
+        """
+        path, offset = self._image.place(start, length)
+        return Window(self._descriptors[path], start=offset, length=length)
 
     def partition(self, partition: TablePartition) -> Window:
         """The bytes of a partition."""
@@ -97,19 +103,20 @@ class OpenImage:
 
 @contextmanager
 def open_image(path: Path) -> Iterator[OpenImage]:
-    """Open an image file to read it.
+    """Open an image, whole or split, to read it.
 
     Raises:
         ArtifactError: there is no such file, or it may not be read.
     """
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except OSError as error:
-        raise ArtifactError(f"{path}: {error.strerror}") from error
-    try:
-        yield OpenImage(path, descriptor)
-    finally:
-        os.close(descriptor)
+    image = disk_image(path)
+    with ExitStack() as stack:
+        descriptors = {}
+        for file in image.files:
+            try:
+                descriptors[file] = stack.enter_context(file.open("rb")).fileno()
+            except OSError as error:
+                raise ArtifactError(f"{file}: {error.strerror}") from error
+        yield OpenImage(image, descriptors)
 
 
 Places = Mapping[str, tuple[tuple[str, str], ...]]

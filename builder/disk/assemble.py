@@ -34,35 +34,55 @@ class Piece:
     """The file with what goes into a partition."""
 
     path: Path
-    kept: bool
-    """Somebody else needs the file, too; otherwise it may become the disk image itself."""
+    key: str | None = None
+    """Its key in the cache, if it is kept there; otherwise it may become the disk image itself, or a part of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pieces:
+    """All that goes onto a disk besides the table."""
+
+    of: Mapping[str, Piece]
+    """A file for each partition that has content, by name, never larger than its partition."""
+    boot_code: bytes = b""
+    """At most 440 bytes for the MBR."""
+
+
+def outside_partitions(layout: Layout) -> tuple[Extent, ...]:
+    """What a card must carry besides partitions: the protective MBR and both copies of the GPT."""
+    return (
+        Extent(0, (1 + GPT_SECTORS) * SECTOR),
+        Extent(layout.size_bytes - GPT_SECTORS * SECTOR, GPT_SECTORS * SECTOR),
+    )
+
+
+def always_mapped(partition: PlacedPartition) -> tuple[Extent, ...]:
+    """What a card must carry of a partition whether it is a hole or not, relative to its beginning."""
+    head, tail = min(_HEAD, partition.size_bytes), min(_TAIL, partition.size_bytes)
+    return (Extent(0, head), Extent(partition.size_bytes - tail, tail))
 
 
 def assemble(
     tools: Tools,
     layout: Layout,
-    pieces: Mapping[str, Piece],
+    pieces: Pieces,
     *,
     image: Path,
-    boot_code: bytes = b"",
     reporter: Reporter,
 ) -> tuple[Extent, ...]:
     """Write `image` and return its mapped extents: whole blocks, in order, everything that a card must carry.
 
-    `pieces` has a file for each partition that has content, by name, never larger than its partition; those that are
-    not kept may be gone afterwards. `boot_code` is at most 440 bytes for the MBR.
+    Pieces that are not kept may be gone afterwards.
 
     Raises:
         BuildFailed: a piece is larger than its partition.
         CommandFailed: the partition table could not be written.
     """
-    mapped = [Extent(0, (1 + GPT_SECTORS) * SECTOR)]
-    mapped.append(Extent(layout.size_bytes - GPT_SECTORS * SECTOR, GPT_SECTORS * SECTOR))
+    mapped = [*outside_partitions(layout)]
     placed = {partition.name: partition for partition in layout.partitions}
-    for name, piece in pieces.items():
-        _check(placed[name], piece.path)
+    check_pieces(layout, pieces)
     body = _largest_of_ours(pieces)
-    grown = body is not None and _becomes(pieces[body].path, image, at=placed[body].start_bytes)
+    grown = body is not None and _becomes(pieces.of[body].path, image, at=placed[body].start_bytes)
     if grown:
         assert body is not None
         partition = placed[body]
@@ -71,10 +91,10 @@ def assemble(
     with image.open("ab") as file:
         file.truncate(layout.size_bytes)
     write_table(tools, layout, image)
-    others = {name: piece.path for name, piece in pieces.items() if not (grown and name == body)}
+    others = {name: piece.path for name, piece in pieces.of.items() if not (grown and name == body)}
     total = sum(path.stat().st_blocks * 512 for path in others.values())
     with image.open("r+b") as file, reporter.amount("disk image", total) as advance:
-        os.pwrite(file.fileno(), boot_code, 0)
+        os.pwrite(file.fileno(), pieces.boot_code, 0)
         for name, path in others.items():
             with path.open("rb") as source:
                 for extent in data_extents(source.fileno()):
@@ -83,13 +103,22 @@ def assemble(
                     mapped.append(Extent(at, extent.length))
         os.fsync(file.fileno())
     for partition in layout.partitions:
-        head, tail = min(_HEAD, partition.size_bytes), min(_TAIL, partition.size_bytes)
-        mapped += (Extent(partition.start_bytes, head), Extent(partition.end_bytes - tail, tail))
+        mapped += [Extent(partition.start_bytes + part.start, part.length) for part in always_mapped(partition)]
     return in_blocks(mapped, block=BLOCK)
 
 
-def _largest_of_ours(pieces: Mapping[str, Piece]) -> str | None:
-    sizes = {name: piece.path.stat().st_blocks for name, piece in pieces.items() if not piece.kept}
+def check_pieces(layout: Layout, pieces: Pieces) -> None:
+    """Make sure that everything fits.
+
+    Raises:
+        BuildFailed: a piece is larger than its partition.
+    """
+    for name, piece in pieces.of.items():
+        _check(layout.partition(name), piece.path)
+
+
+def _largest_of_ours(pieces: Pieces) -> str | None:
+    sizes = {name: piece.path.stat().st_blocks for name, piece in pieces.of.items() if piece.key is None}
     return max(sizes, key=lambda name: sizes[name], default=None)
 
 

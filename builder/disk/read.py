@@ -12,6 +12,7 @@ from typing import Any, Final, cast
 
 import parted
 
+from builder.disk.image import disk_image
 from builder.errors import ArtifactError
 
 _KINDS: Final = {"gpt": "gpt", "msdos": "mbr"}
@@ -42,7 +43,7 @@ class Table:
 
 
 def read_table(image: Path) -> Table:
-    """The partition table of an image file or a block device; nothing is written.
+    """The partition table of an image, whole or split, or of a block device; nothing is written to it.
 
     Raises:
         ArtifactError: it cannot be read, or has no GPT and no MBR.
@@ -53,8 +54,9 @@ def read_table(image: Path) -> Table:
     if image.is_dir():
         raise ArtifactError(f"{image} is a directory, not a disk image")
     try:
-        device = parted.getDevice(os.fspath(image))
-        disk = parted.newDisk(device)
+        with disk_image(image).outside() as path:
+            device = parted.getDevice(os.fspath(path))
+            disk = parted.newDisk(device)
     except (parted.DeviceException, parted.DiskException, parted.IOException) as error:
         raise ArtifactError(f"{image} is not a disk image with a partition table", details=str(error)) from error
     if disk.type not in _KINDS:

@@ -34,11 +34,13 @@ class Record(BaseModel):
     """The seal; see `TreeSeal`."""
     changes: str
     """The part of the seal that no copy of the cache can keep."""
+    linked: bool
+    """Whether files of it may have further names elsewhere, whose coming and going is a change for the kernel."""
     place: int
     """The inode of the piece's directory: another one means that the cache was copied."""
 
 
-def write_record(directory: Path, *, name: str, parts: Mapping[str, str]) -> None:
+def write_record(directory: Path, *, name: str, parts: Mapping[str, str], linked: bool) -> None:
     """Seal a finished piece."""
     seal = seal_of(directory, without=(RECORD, _USERS))
     record = Record(
@@ -49,6 +51,7 @@ def write_record(directory: Path, *, name: str, parts: Mapping[str, str]) -> Non
         inodes=seal.inodes,
         facts=seal.facts,
         changes=seal.changes,
+        linked=linked,
         place=directory.stat().st_ino,
     )
     _write(directory, record)
@@ -72,7 +75,7 @@ def is_whole(directory: Path, record: Record) -> bool:
     if seal.facts != record.facts:
         return False
     if place == record.place:
-        return seal.changes == record.changes
+        return record.linked or seal.changes == record.changes
     # Copied as a whole, by `cp -a` or from an archive: the copy has new times of change, good from now on.
     _write(directory, record.model_copy(update={"changes": seal.changes, "place": place}))
     return True

@@ -17,7 +17,7 @@ from pathlib import Path
 from builder.errors import BuildFailed
 from builder.host.holding import hold, release, turn
 from builder.host.places import cache_directory
-from builder.host.record import Record, is_whole, mark_used, read_record, write_record
+from builder.host.record import Record, is_whole, mark_used, read_record, users_of, write_record
 from builder.host.room import full_disk_explained
 from builder.host.scratch import remove_unused, scratch, set_aside, sweep
 from builder.host.survey import UNFINISHED
@@ -47,10 +47,12 @@ class Store:
         kind: What they are; the name of the directory.
         root: Where it lies; the cache directory if left out.
         user: The recipe that uses them in this run, to be shown to people.
+        linked: Whether their files may get further names elsewhere (hard links).
     """
 
-    def __init__(self, kind: str, *, root: Path | None = None, user: str = "") -> None:
+    def __init__(self, kind: str, *, root: Path | None = None, user: str = "", linked: bool = False) -> None:
         self._kind = kind
+        self._linked = linked
         self._root = cache_directory() if root is None else root
         self._user = user
         self._entries = self._root / kind
@@ -115,7 +117,7 @@ class Store:
         found = self.find_whole(key, reporter=reporter)
         if found is not None:
             return found
-        waiting = f"waiting for another build that makes {title or name}"
+        waiting = f"waiting for {title or name}, which is being made already"
         with turn(self._unfinished / f"{self._kind}-{key}.turn", on_wait=lambda: reporter.note(waiting)):
             found = self.find_whole(key, reporter=reporter)
             if found is None:
@@ -130,16 +132,19 @@ class Store:
         return found
 
     def entries(self) -> tuple[Entry, ...]:
-        """Every finished piece, the newest first; none of them is held."""
+        """Every finished piece, first those that this recipe used, each time the newest first; none of them is held."""
         if not self._entries.is_dir():
             return ()
         found = ((path, read_record(path)) for path in self._entries.iterdir())
         readable = [(path, record) for path, record in found if record is not None]
-        newest_first = sorted(readable, key=lambda pair: pair[1].made_ns, reverse=True)
-        return tuple(_entry(path, record) for path, record in newest_first)
+
+        def nearest(pair: tuple[Path, Record]) -> tuple[bool, int]:
+            return self._user in users_of(pair[0]), pair[1].made_ns
+
+        return tuple(_entry(path, record) for path, record in sorted(readable, key=nearest, reverse=True))
 
     def why(self, name: str, parts: Mapping[str, str]) -> str:
-        """What changed since the newest piece of that name, in words."""
+        """What changed since the newest piece of that name, of this recipe if it has one, in words."""
         earlier = next((entry for entry in self.entries() if entry.name == name), None)
         if earlier is None:
             return "never made"
@@ -156,7 +161,7 @@ class Store:
             self._entries.mkdir(parents=True, exist_ok=True)
             yield directory
             _write_out(directory)
-            write_record(directory, name=name, parts=parts)
+            write_record(directory, name=name, parts=parts, linked=self._linked)
             self._place(directory, self._entries / key)
 
     @contextmanager

@@ -35,6 +35,7 @@ PACKAGES: Final = (
     "fdisk",
     "grub-common",
     "grub-pc-bin",
+    "kmod",
     "libc6-dev",
     "mmdebstrap",
     "mount",

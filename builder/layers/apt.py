@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -10,11 +10,16 @@ from pathlib import Path
 from typing import Final
 
 from builder.host import repository
+from builder.host.pool import Pool
 from builder.host.repository import make_repository, source_line
-from builder.host.sandbox import Mount
+from builder.host.sandbox import Mount, Sandbox
+from builder.host.tools import Tools
+from builder.layers import modules
+from builder.layers.modules import index_jobs, place_index
 from builder.layers.site import Layer, Site, code_digest, deb_parts
 from builder.lock.model import Deb
-from builder.together import together
+from builder.progress import Reporter
+from builder.together import Job, together
 
 _PLACE: Final = "/run/packages"
 """Where the tree's apt finds the repository, and keeps its lists, caches and logs: nothing of it stays in the tree."""
@@ -67,7 +72,11 @@ class AptLayer(Layer):
     def parts(self) -> Mapping[str, str]:
         """Every package by version and hash, and which of them were asked for."""
         asked = {f"packages.apt {package}": "" for package in self.packages}
-        return {**asked, **deb_parts(self.debs), "code": code_digest(AptLayer, repository)}
+        return {**asked, **deb_parts(self.debs), "code": code_digest(AptLayer, modules, repository)}
+
+    def beforehand(self, *, tools: Tools, pool: Pool, reporter: Reporter) -> Mapping[str, Job[object]]:
+        """The index of the kernel's modules."""
+        return index_jobs(self.debs, tools=tools, pool=pool, reporter=reporter)
 
     def build(self, site: Site) -> None:
         """Install exactly the locked packages, without network."""
@@ -90,19 +99,33 @@ class AptLayer(Layer):
                 advance(line.startswith("Setting up "))
 
             inside.run(install, why="install packages", env=_ENVIRONMENT, on_line=set_up)
-        together({why: partial(inside.run, argv, why=why) for why, argv in _asked_for(place / "later").items()})
+        together(self._put_off(place / "later", inside, site))
         brought = sorted({deb.name for deb in self.debs} - set(self.packages))
         if brought:
             mark = ("apt-mark", "auto", *brought)
             inside.run(mark, why="tell apt which packages only serve others", env=_ENVIRONMENT)
 
+    def _put_off(self, later: Path, inside: Sandbox, site: Site) -> dict[str, Job[object]]:
+        """What was put off, by what it does: the index of each kernel's modules, and the bundle of certificates."""
+        asked = {path.name.removeprefix("asked-"): path.read_text() for path in later.glob("asked-*")}
+        jobs: dict[str, Job[object]] = {
+            f"index modules: {arguments}": partial(self._index, arguments.split(), inside, site)
+            for arguments in sorted(set(asked.get(_DEPMOD, "").splitlines()))
+        }
+        if _CERTIFICATES in asked:
+            jobs["certificates"] = partial(_run, inside, (_CERTIFICATES,), "bundle certificates")
+        return jobs
 
-def _asked_for(later: Path) -> dict[str, tuple[str, ...]]:
-    """What was put off, by what it does: the index of each kernel's modules, and the bundle of certificates."""
-    asked = {path.name.removeprefix("asked-"): path.read_text() for path in later.glob("asked-*")}
-    kernels = sorted(set(asked.get(_DEPMOD, "").splitlines()))
-    jobs = {f"index modules: {arguments}": (_DEPMOD, *arguments.split()) for arguments in kernels}
-    return jobs | ({"bundle certificates": (_CERTIFICATES,)} if _CERTIFICATES in asked else {})
+    def _index(self, arguments: Sequence[str], inside: Sandbox, site: Site) -> None:
+        known = len(arguments) == 1 and place_index(
+            site.tree, arguments[0], self.debs, tools=site.tools, pool=site.pool, reporter=site.reporter
+        )
+        if not known:
+            _run(inside, (_DEPMOD, *arguments), "index modules")
+
+
+def _run(inside: Sandbox, argv: Sequence[str], why: str) -> None:
+    inside.run(argv, why=why)
 
 
 @contextmanager

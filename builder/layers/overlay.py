@@ -17,7 +17,7 @@ from builder.errors import BuildFailed
 from builder.layers.site import Layer, Site, code_digest, digest
 from builder.recipe.load import Loaded
 from builder.recipe.model import Overlay
-from builder.templates import environment
+from builder.templates import compiled
 
 _TEMPLATE = ".j2"
 
@@ -77,8 +77,7 @@ class OverlayLayer(Layer):
 
     def _render(self, source: Path) -> bytes:
         try:
-            template = environment().from_string(source.read_text())
-            return template.render(recipe=self.loaded.recipe, params=self.loaded.params).encode()
+            return compiled(source.read_text()).render(recipe=self.loaded.recipe, params=self.loaded.params).encode()
         except TemplateError as error:
             line = getattr(error, "lineno", None)
             place = f"{source}:{line}" if line else str(source)

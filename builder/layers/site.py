@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from builder.host.sandbox import Mount, Sandbox
 from builder.host.tools import Tools
 from builder.lock.model import Deb
 from builder.progress import Reporter
+from builder.together import Job
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +56,10 @@ class Layer(Protocol):
     def parts(self) -> Mapping[str, str]:
         """Everything that can change its result, besides the layers below: named values or digests."""
 
+    def beforehand(self, *, tools: Tools, pool: Pool, reporter: Reporter) -> Mapping[str, Job[object]]:
+        """What can be made beside the layers below, because it does not need them; `build` finds it in the cache."""
+        return {}
+
     def build(self, site: Site) -> None:
         """Change the tree."""
 
@@ -63,14 +69,10 @@ def digest(data: bytes | str) -> str:
     return hashlib.sha256(data.encode() if isinstance(data, str) else data).hexdigest()
 
 
-def code_digest(*modules: ModuleType | object) -> str:
+def code_digest(*modules: ModuleType | type) -> str:
     """The digest of the source of the modules (or of the modules of classes) that make a layer."""
-    sources: list[str] = []
-    for thing in modules:
-        module = thing if isinstance(thing, ModuleType) else inspect.getmodule(thing)
-        assert module is not None
-        sources.append(inspect.getsource(module))
-    return digest("\0".join(sources))
+    found = (thing if isinstance(thing, ModuleType) else sys.modules[thing.__module__] for thing in modules)
+    return digest("\0".join(map(inspect.getsource, found)))
 
 
 def deb_parts(debs: Iterable[Deb]) -> dict[str, str]:

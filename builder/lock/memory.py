@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 
 from builder.errors import ArtifactError
@@ -10,7 +9,7 @@ from builder.host.store import Entry, Store
 from builder.lock.content import contents
 from builder.lock.inputs import inputs_of
 from builder.lock.model import Lock
-from builder.lock.text import lock_text, read_lock, write_lock
+from builder.lock.text import lock_digest, read_lock, write_lock
 from builder.plan.keys import key_of
 from builder.recipe.load import Loaded
 
@@ -41,7 +40,7 @@ def _parts(loaded: Loaded, after: Lock | None) -> dict[str, str]:
     return {
         **inputs_of(loaded),
         **{f"digest of content {content.source}": content.digest for content in contents(loaded)},
-        "after": hashlib.sha256(lock_text(after).encode()).hexdigest() if after else "",
+        "after": lock_digest(after) if after else "",
     }
 
 

@@ -39,6 +39,11 @@ def lock_text(lock: Lock) -> str:
     return f"{body}{_CHECKSUM}{hashlib.sha256(body.encode()).hexdigest()}\n"
 
 
+def lock_digest(lock: Lock) -> str:
+    """The SHA-256 of the lock's text, by which an image names its lock."""
+    return hashlib.sha256(lock_text(lock).encode()).hexdigest()
+
+
 def _lines(lock: Lock) -> Iterator[str]:
     yield _HEADER
     yield f"version: {lock.version}\nrecipe: {_word(lock.recipe)}\ndate: {lock.date}\n"

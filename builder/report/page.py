@@ -110,10 +110,9 @@ def _layers(shares: Sequence[Share]) -> list[str]:
 def _highlights(facts: ReportFacts) -> list[tuple[str, str]]:
     """The figures at the top: a number and what it counts."""
     manifest = facts.manifest
-    name = f"{manifest.recipe.name}.img"
     kinds = Counter(package.kind for package in manifest.packages)
     found = [(format_size(manifest.disk.size_bytes), "on the card")]
-    if packed := manifest.digests.get(f"{name}.zst"):
+    if packed := manifest.digests.get(f"{manifest.image}.zst"):
         found.append((format_size(packed.size_bytes), "to download"))
     found.append((f"{kinds.total()}", f"packages, {kinds['wheel']} of them for Python"))
     if manifest.content:

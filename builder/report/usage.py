@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, assert_never
 
+from builder.disk.image import DiskImage, disk_image
 from builder.errors import ArtifactError
 from builder.manifest import DiskRecord
 from builder.recipe.model import FileSystem
@@ -23,20 +24,21 @@ def usage_of(image: Path, disk: DiskRecord) -> tuple[Usage, ...]:
     Raises:
         ArtifactError: the image ends before a file system that the manifest tells of.
     """
-    with image.open("rb") as file:
-        try:
-            return tuple(_usage(file, disk))
-        except (struct.error, ZeroDivisionError) as error:
-            raise ArtifactError(
-                f"{image} does not hold the file systems that its manifest tells of", hint="build the image again"
-            ) from error
+    try:
+        return tuple(_usage(disk_image(image), disk))
+    except (struct.error, ZeroDivisionError) as error:
+        raise ArtifactError(
+            f"{image} does not hold the file systems that its manifest tells of", hint="build the image again"
+        ) from error
 
 
-def _usage(file: BinaryIO, disk: DiskRecord) -> Iterator[Usage]:
+def _usage(image: DiskImage, disk: DiskRecord) -> Iterator[Usage]:
     for partition in disk.partitions:
         if partition.filesystem is None:
             continue
-        total, free = _sizes(file, partition.start_bytes, partition.filesystem)
+        path, start = image.place(partition.start_bytes, partition.size_bytes)
+        with path.open("rb") as file:
+            total, free = _sizes(file, start, partition.filesystem)
         yield Usage(partition=partition.name, used_bytes=total - free, free_bytes=free)
 
 

@@ -35,6 +35,7 @@ def declare(family: Verbs) -> None:
         'build kolibri-pc --set language=fr-fr --set facility_name="École {code}"',
         "build ./my-school.yml --dist /mnt/images --progress json",
         "build kolibri-pc --locked --offline",
+        "build kolibri-pc --split",
         "build --bundle kolibri-pc.tar --offline",
     )
     verb.takes_recipe(unless="--bundle")
@@ -43,6 +44,12 @@ def declare(family: Verbs) -> None:
     verb.shows_progress()
     verb.speaks_json()
     verb.add_argument("--dist", metavar="DIR", default="dist", help="where finished images stand (dist)")
+    verb.add_argument(
+        "--split",
+        action="store_true",
+        help="leave the image in parts, so that what the cache holds is not written again: for trying and testing "
+        "on this machine",
+    )
     verb.add_argument("--force", action="store_true", help="make the image again even if nothing changed")
 
     verb = family.add(
@@ -82,7 +89,7 @@ def build(arguments: Namespace) -> int:
         loaded = checked(arguments)
         enter()
         supply = RecipeSupply(loaded=loaded, locked=arguments.locked, offline=arguments.offline, reporter=reporter)
-        built = build_image(loaded, supply, dist=dist, force=arguments.force, reporter=reporter)
+        built = build_image(loaded, supply, dist=dist, split=arguments.split, force=arguments.force, reporter=reporter)
     if not built.reused:
         collect_after_build(reporter)
     if arguments.json:
@@ -113,6 +120,7 @@ def _build_bundle(arguments: Namespace, dist: Path, reporter: Reporter) -> Built
             FixedSupply(loaded=there.loaded, lock=there.lock, offline=True, reporter=reporter),
             dist=dist,
             overlays=there.overlays,
+            split=arguments.split,
             force=arguments.force,
             reporter=reporter,
         )

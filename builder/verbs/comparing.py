@@ -9,6 +9,7 @@ from builder.artifact import find_image
 from builder.compare.comparison import compare, render
 from builder.compare.origin import Tree
 from builder.compare.stack import Level, Stack
+from builder.disk.image import DESCRIPTOR
 from builder.errors import ArtifactError
 from builder.growth import Growth, plan_growth
 from builder.host.namespace import enter
@@ -86,7 +87,8 @@ def why(arguments: Namespace) -> int:
 
 def _newest() -> str:
     """The recipe whose image is the newest."""
-    images = [path for path in DIST.glob("*/*.img") if path.stem == path.parent.name]
+    found = (path for ending in (".img", DESCRIPTOR) for path in DIST.glob(f"*/*{ending}"))
+    images = [path for path in found if path.stem == path.parent.name]
     if not images:
         raise ArtifactError("there is no image in dist/", hint="name the recipe: --recipe NAME")
     return max(images, key=lambda path: path.stat().st_mtime_ns).stem

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from builder.artifact import find_image
 from builder.checksums import check_sums
+from builder.disk.image import disk_image
 from builder.options import Verbs
 from builder.progress import reporter_for
 from builder.signing import check_signature, sign_sums, trusted_keyring
@@ -69,10 +70,12 @@ def verify_signature(arguments: Namespace) -> int:
 
 
 def _meant(name: str) -> tuple[Path, tuple[str, ...]]:
-    """The directory that a person means, and the one file of it if they named a file."""
+    """The directory that a person means, and the files of it that are meant if they named one: a split image is all of
+    its parts.
+    """
     path = Path(name)
     if path.is_dir():
         return path, ()
     if path.is_file():
-        return path.parent, (path.name,)
+        return path.parent, tuple(file.name for file in disk_image(path).files)
     return find_image(name, dist=DIST).parent, ()

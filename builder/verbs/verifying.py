@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from argparse import Namespace
 from contextlib import ExitStack
@@ -22,7 +21,7 @@ from builder.host.pool import Pool
 from builder.host.store import Store
 from builder.host.tools import ensure_workshop, find_workshop
 from builder.lock.model import Lock
-from builder.lock.text import lock_text, read_lock
+from builder.lock.text import lock_digest, read_lock
 from builder.options import Verbs
 from builder.progress import Reporter, reporter_for
 from builder.recipe.load import Loaded, load_recipe
@@ -81,7 +80,7 @@ def verify(arguments: Namespace) -> int:
         supply = FixedSupply(loaded=origin.loaded, lock=origin.lock, offline=origin.offline, reporter=reporter)
         supply.supplied(lambda lock: () if find_workshop(lock.tools) else lock.tools)
         manifest = read_embedded_manifest(ensure_workshop(origin.lock.tools, Pool(), reporter), image, table)
-        if manifest.lock != hashlib.sha256(lock_text(origin.lock).encode()).hexdigest():
+        if manifest.lock != lock_digest(origin.lock):
             raise ArtifactError(
                 f"{image} was made from another lock than the one that is given",
                 details=f"the image names {manifest.lock}",

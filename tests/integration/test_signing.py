@@ -15,9 +15,11 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from builder.checksums import CHECKSUMS, check_sums, read_sums
+from builder.disk.image import Stretch, descriptor
 from builder.errors import ArtifactError, HostError
 from builder.progress import Reporter
 from builder.signing import SIGNATURE, check_signature, sign_sums, trusted_keyring
+from builder.units import SECTOR
 
 LONG_AGO = ("--faked-system-time", "20200101T000000")
 
@@ -320,3 +322,23 @@ def keyring_of(keys: Keys, dist: Path, keyring: Path) -> str:
     sign_sums(dist, fingerprint)
     keyring.write_bytes(keys.export(fingerprint))
     return fingerprint
+
+
+def test_of_a_split_image_every_part_is_checked(keys: Keys, dist: Path, keyring: Path) -> None:
+    fingerprint = keys.make("Maker")
+    keyring.write_bytes(keys.export(fingerprint))
+    part, image = dist / "small.1-root.part", dist / "small.vmdk"
+    part.write_bytes(bytes(SECTOR))
+    stretch = Stretch(start_bytes=0, size_bytes=SECTOR, path=part, offset_bytes=0)
+    image.write_text(descriptor((stretch,), identity=1))
+    with (dist / CHECKSUMS).open("a") as file:
+        file.writelines(f"{hashlib.sha256(each.read_bytes()).hexdigest()}  {each.name}\n" for each in (part, image))
+    sign_sums(dist, fingerprint)
+    command = ("verify-signature", "dist/small.vmdk", "--keyring", str(keyring))
+    status, out, err = satchel(*command, cwd=dist.parent)
+    assert status == 0, err
+    assert out.endswith("whole     small.1-root.part, small.vmdk\n")
+    part.write_bytes(b"another".ljust(SECTOR))
+    status, out, err = satchel(*command, cwd=dist.parent)
+    assert status == 10
+    assert "small.1-root.part: changed" in err

@@ -18,9 +18,9 @@ MAY_IMPORT = {
     "layers": {"errors", "host", "kolibri", "lock", "plan", "progress", "recipe", "templates", "together"},
     "disk": {"errors", "units", "host", "plan", "progress", "recipe"},
     "audit": {"errors", "disk", "host", "kolibri", "plan", "progress", "recipe"},
-    "boot": {"errors", "units", "host", "progress", "recipe"},
+    "boot": {"errors", "units", "disk", "host", "progress", "recipe"},
     "compare": {"errors", "units", "disk", "manifest", "progress", "recipe"},
-    "report": {"errors", "units", "templates", "lock", "plan", "recipe", "manifest"},
+    "report": {"errors", "units", "templates", "disk", "lock", "plan", "recipe", "manifest"},
 }
 """Rooms that each room may use besides itself."""
 

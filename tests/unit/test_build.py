@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from builder.build import MANIFEST, _standing
+from builder.build import _standing
 from builder.host.places import RECIPES
-from builder.manifest import DiskRecord, FileRecord, Manifest
+from builder.manifest import MANIFEST, DiskRecord, FileRecord, Manifest
 from builder.recipe.load import load_recipe
 
 

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
+import json
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from builder.boot import card, interactive
 from builder.boot.accelerator import BOOT_SECTOR, Accelerator, choose, probe
-from builder.boot.machine import Acceleration, MachineSpec
+from builder.boot.machine import CARD, Acceleration, MachineSpec
 from builder.boot.outcome import NoReport, Outcome
 from builder.boot.session import Cancelled, session
 from builder.boot.subject import Firmware
+from builder.disk.image import Stretch, descriptor
 from builder.errors import CommandFailed
 from builder.host.tools import Tools, ensure_lab
 from builder.progress import Reporter
-from builder.units import MIB
+from builder.units import MIB, SECTOR
 
 pytestmark = pytest.mark.in_namespace
 
@@ -42,6 +44,24 @@ def image_with(directory: Path, code: bytes) -> Path:
     image = directory / "tiny.img"
     signature = bytes.fromhex("55aa") if code else b"\0\0"
     image.write_bytes((code.ljust(510, b"\0") + signature).ljust(MIB, b"\0"))
+    return image
+
+
+def split_image_with(directory: Path, code: bytes) -> Path:
+    """The same disk in two parts, the first of which begins and ends it."""
+    whole = image_with(directory, code)
+    content, third = whole.read_bytes(), 512 * SECTOR
+    whole.unlink()
+    outside, inside = directory / "tiny.0-table.part", directory / "tiny.1-root.part"
+    outside.write_bytes(content[:third] + content[2 * third :])
+    inside.write_bytes(content[third : 2 * third])
+    stretches = (
+        Stretch(start_bytes=0, size_bytes=third, path=outside, offset_bytes=0),
+        Stretch(start_bytes=third, size_bytes=third, path=inside, offset_bytes=0),
+        Stretch(start_bytes=2 * third, size_bytes=MIB - 2 * third, path=outside, offset_bytes=third),
+    )
+    image = directory / "tiny.vmdk"
+    image.write_text(descriptor(stretches, identity=1))
     return image
 
 
@@ -141,9 +161,12 @@ def test_a_machine_that_cannot_start_says_why(tmp_path: Path) -> None:
         pass
 
 
-def test_a_person_runs_an_image_and_nothing_is_written_to_it(tmp_path: Path) -> None:
-    image = image_with(tmp_path, POWER_OFF)
-    before = hashlib.sha256(image.read_bytes()).digest()
+@pytest.mark.parametrize("made", [image_with, split_image_with])
+def test_a_person_runs_an_image_and_nothing_is_written_to_it(
+    tmp_path: Path, made: Callable[[Path, bytes], Path]
+) -> None:
+    image = made(tmp_path, POWER_OFF)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     notes: list[str] = []
 
     class Listening(Reporter):
@@ -160,7 +183,15 @@ def test_a_person_runs_an_image_and_nothing_is_written_to_it(tmp_path: Path) -> 
         reporter=Listening(),
     )
     assert status == 0
-    assert hashlib.sha256(image.read_bytes()).digest() == before
     assert any(note.startswith("port 8080 of the device: http://127.0.0.1:") for note in notes)
     assert any("Ctrl-A X" in note for note in notes)
-    assert [path.name for path in tmp_path.iterdir()] == ["tiny.img"]
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_the_card_of_a_split_image_is_as_large_as_asked_and_has_all_its_parts(tmp_path: Path) -> None:
+    image = split_image_with(tmp_path, HALT)
+    machine = tmp_path / "machine"
+    machine.mkdir()
+    sandbox = card.insert(tools(), TCG, image, card_bytes=2 * MIB, directory=machine)
+    chain = json.loads(sandbox.run(("qemu-img", "info", "--backing-chain", "--output=json", CARD), why="look at it"))
+    assert [(disk["format"], disk["virtual-size"]) for disk in chain] == [("qcow2", 2 * MIB), ("vmdk", MIB)]

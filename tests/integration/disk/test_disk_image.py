@@ -12,7 +12,7 @@ from uuid import UUID
 
 import pytest
 
-from builder.disk.assemble import Piece, assemble
+from builder.disk.assemble import Piece, Pieces, assemble
 from builder.disk.blockmap import block_map
 from builder.disk.btrfs import make_btrfs
 from builder.disk.ext4 import make_ext4
@@ -66,8 +66,9 @@ def make_disk(
     make_ext4(bench.tools, data, part("data"), out=pieces["data"], epoch=EPOCH, read_only=False)
     code = make_bios_boot(bench.tools, part("bios"), esp=part("esp"), out=pieces["bios"])
     image = bench.directory / "disk.img"
-    whole = {name: Piece(path=path, kept=name in kept) for name, path in pieces.items()}
-    return layout, image, assemble(bench.tools, layout, whole, image=image, boot_code=code, reporter=Reporter())
+    of = {name: Piece(path=path, key=name if name in kept else None) for name, path in pieces.items()}
+    whole = Pieces(of=of, boot_code=code)
+    return layout, image, assemble(bench.tools, layout, whole, image=image, reporter=Reporter())
 
 
 def carve(card: Path, layout: Layout, name: str) -> Path:
@@ -159,7 +160,7 @@ def test_a_piece_larger_than_its_partition_is_refused(bench: Bench) -> None:
         assemble(
             bench.tools,
             layout,
-            {"esp": Piece(path=piece, kept=True)},
+            Pieces(of={"esp": Piece(path=piece, key="esp")}),
             image=bench.directory / "disk.img",
             reporter=Reporter(),
         )
@@ -169,7 +170,7 @@ def test_a_piece_larger_than_its_partition_is_refused(bench: Bench) -> None:
 def test_libparted_reads_what_sfdisk_wrote(bench: Bench) -> None:
     layout = bench.layout(*WANTED, needed={"content": 0})
     image = bench.directory / "disk.img"
-    assemble(bench.tools, layout, {}, image=image, reporter=Reporter())
+    assemble(bench.tools, layout, Pieces(of={}), image=image, reporter=Reporter())
     table = read_table(image)
     assert (table.kind, table.size_bytes, table.sector_bytes) == ("gpt", layout.size_bytes, 512)
     for found, placed in zip(table.partitions, layout.partitions, strict=True):
@@ -277,12 +278,15 @@ def test_the_golden_table_is_the_layout(bench: Bench) -> None:
 @pytest.mark.in_namespace
 def test_a_piece_that_becomes_the_image_makes_the_same_image(bench: Bench) -> None:
     layout, image, copied = make_disk(bench, esp_files(), kept=("bios", "esp", "root", "content", "data"))
-    pieces = {
-        partition.name: Piece(path=bench.directory / f"{partition.name}.img", kept=partition.name == "content")
+    of = {
+        partition.name: Piece(
+            path=bench.directory / f"{partition.name}.img", key="content" if partition.name == "content" else None
+        )
         for partition in layout.partitions
     }
+    pieces = Pieces(of=of, boot_code=image.read_bytes()[:440])
     moved = bench.directory / "moved.img"
-    mapped = assemble(bench.tools, layout, pieces, image=moved, boot_code=image.read_bytes()[:440], reporter=Reporter())
+    mapped = assemble(bench.tools, layout, pieces, image=moved, reporter=Reporter())
     assert moved.read_bytes() == image.read_bytes()
     assert mapped == copied
     assert not (bench.directory / "root.img").exists(), "the largest piece was not copied"

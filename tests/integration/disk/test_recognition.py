@@ -98,12 +98,12 @@ def test_what_is_no_disk_image_is_told_so(tmp_path: Path) -> None:
 
 @pytest.mark.in_namespace
 def test_an_image_on_a_larger_card_and_one_without_its_first_table_are_still_read(bench: Bench) -> None:
-    from builder.disk.assemble import assemble
+    from builder.disk.assemble import Pieces, assemble
     from builder.progress import Reporter
 
     layout = bench.layout({"name": "only", "size": "8MiB"})
     image = bench.directory / "disk.img"
-    assemble(bench.tools, layout, {}, image=image, reporter=Reporter())
+    assemble(bench.tools, layout, Pieces(of={}), image=image, reporter=Reporter())
     before = image.read_bytes()
     with image.open("r+b") as file:
         file.truncate(layout.size_bytes + 100 * MIB)

@@ -74,7 +74,7 @@ def go_on(process: subprocess.Popen[str]) -> None:
     process.stdin.flush()
 
 
-WAITING = "waiting for another build that makes apt"
+WAITING = "waiting for apt, which is being made already"
 
 
 def test_the_second_of_two_makers_waits_and_uses_what_the_first_made(cache: Path) -> None:

@@ -140,5 +140,13 @@ def _number(pattern: str, text: str) -> int:
 def test_an_image_that_ends_too_early_is_told(tmp_path: Path) -> None:
     image = tmp_path / "short.img"
     image.write_bytes(bytes(512))
-    with pytest.raises(ArtifactError, match="does not hold the file systems"):
+    with pytest.raises(ArtifactError, match=r"short\.img is cut short: 512 bytes of at least"):
         usage_of(image, MANIFEST.disk)
+
+
+def test_an_image_without_the_file_systems_of_its_manifest_is_told(tmp_path: Path) -> None:
+    image = tmp_path / "empty.img"
+    image.write_bytes(bytes(MIB))
+    disk = MANIFEST.disk.model_copy(update={"partitions": (partition(1, "esp", 0, MIB, filesystem="vfat"),)})
+    with pytest.raises(ArtifactError, match="does not hold the file systems"):
+        usage_of(image, disk)

@@ -104,6 +104,16 @@ def test_newest_pieces_come_first() -> None:
     assert [entry.key for entry in Store("layers").entries()] == [OTHER, KEY]
 
 
+def test_a_reason_is_about_the_piece_of_the_same_recipe() -> None:
+    for key, user, version in ((KEY, "mine", "1"), (OTHER, "other", "7")):
+        store, parts = Store("layers", user=user), {"deb nano": version}
+        store.obtain(key, name="apt", parts=parts, build=fill, reporter=Reporter())
+    now = {"deb nano": "2"}
+    assert Store("layers", user="mine").why("apt", now) == "deb nano 1 -> 2"
+    assert Store("layers", user="other").why("apt", now) == "deb nano 7 -> 2"
+    assert Store("layers", user="new").why("apt", now) == "deb nano 7 -> 2", "the newest of all, for want of its own"
+
+
 def cut_short(path: Path) -> None:
     os.truncate(path / "tree/etc/hostname", 3)
 
@@ -171,6 +181,55 @@ def test_a_copied_cache_is_good(cache: Path, tmp_path: Path, monkeypatch: pytest
     assert Store("layers").find_whole(KEY, reporter=Reporter()) is not None
     edited(copy / "layers" / KEY)
     assert Store("layers").find_whole(KEY, reporter=Reporter()) is None
+
+
+def kept(*, linked: bool) -> Path:
+    """The file of a piece that is kept as file systems are."""
+
+    def build(directory: Path) -> None:
+        (directory / "image").write_text("a file system")
+        (directory / "image").chmod(0o444)
+
+    store = Store("partitions", linked=linked)
+    return store.obtain(KEY, name="data", parts={}, build=build, reporter=Reporter()).path / "image"
+
+
+def is_still_whole(*, linked: bool) -> bool:
+    return Store("partitions", linked=linked).find_whole(KEY, reporter=Reporter()) is not None
+
+
+def test_a_piece_whose_files_may_be_linked_stays_whole_with_further_names(tmp_path: Path) -> None:
+    image, part = kept(linked=True), tmp_path / "part"
+    part.hardlink_to(image)
+    assert is_still_whole(linked=True)
+    part.unlink()
+    assert is_still_whole(linked=True)
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_in_other_pieces_a_further_name_is_damage(tmp_path: Path, gone: bool) -> None:
+    image, part = kept(linked=False), tmp_path / "part"
+    part.hardlink_to(image)
+    if gone:
+        part.unlink()
+    assert not is_still_whole(linked=False)
+
+
+def written(part: Path) -> None:
+    """By another name, with the same size."""
+    part.chmod(0o644)
+    part.write_text("A FILE SYSTEM")
+    part.chmod(0o444)
+
+
+@pytest.mark.parametrize("edit", [written, lambda part: part.chmod(0o644), lambda part: os.truncate(part, 3)])
+def test_an_edit_by_another_name_is_damage(tmp_path: Path, edit: Callable[[Path], object]) -> None:
+    image, part = kept(linked=True), tmp_path / "part"
+    part.hardlink_to(image)
+    edit(part)
+    assert not is_still_whole(linked=True)
+    assert kept(linked=True).read_text() == "a file system"
+    assert not kept(linked=True).samefile(part), "what stands elsewhere was not touched"
 
 
 def test_collection_removes_the_longest_unused_and_never_what_is_used_now(cache: Path) -> None:

@@ -1,0 +1,148 @@
+"""From the finished tree to a finished directory: the image, its manifest, everything beside it, and the report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from builder import __version__
+from builder.audit.described import declared_facts
+from builder.audit.engine import audit_tree, check_findings
+from builder.audit.facts import this_host
+from builder.contents import channels_of, packages_of
+from builder.disk.image import DESCRIPTOR
+from builder.growth import Growth
+from builder.host.places import cache_directory
+from builder.host.tools import Tools
+from builder.imaging import Imaging
+from builder.lock.model import Lock
+from builder.lock.text import lock_digest
+from builder.manifest import ON_ESP, DiskRecord, Manifest, PartitionRecord, portable
+from builder.plan.layout import Layout
+from builder.progress import Recorder
+from builder.publication import Summed, publish_image, sum_parts, sum_whole, write_durably
+from builder.recipe.load import Loaded
+from builder.report.facts import REPORT, ReportFacts, Share, Timing
+from builder.report.page import render as render_report
+from builder.report.sizes import shares_of
+from builder.report.usage import usage_of
+from builder.together import together
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Maker:
+    """All that a finished tree needs on its way to an image. Everything happens inside the namespace."""
+
+    loaded: Loaded
+    lock: Lock
+    growth: Growth
+    tree: Path
+    tools: Tools
+    reporter: Recorder
+
+    def make(self, directory: Path, *, key: str, split: bool) -> Manifest:
+        """Make everything in an empty directory, and return the manifest.
+
+        Raises:
+            SatchelError: something does not fit, or the tree holds what must not be in an image.
+        """
+        recipe, reporter, tree = self.loaded.recipe, self.reporter, self.tree
+        imaging = Imaging(
+            recipe=recipe,
+            growth=self.growth,
+            tree=tree,
+            tools=self.tools,
+            scratch=directory,
+            epoch=self.lock.date,
+            reporter=reporter,
+        )
+        layout = imaging.layout()
+        manifest = Manifest(
+            satchel=__version__,
+            recipe=portable(recipe),
+            params=dict(self.loaded.params),
+            lock=lock_digest(self.lock),
+            date=self.lock.date,
+            packages=packages_of(tree, recipe),
+            disk=_disk_record(self.loaded, layout),
+            boot=recipe.disk.boot,
+            checks=recipe.checks,
+            content=channels_of(tree, recipe),
+        )
+
+        def audited() -> None:
+            with reporter.step("audit", detail="nothing that only one machine may have"):
+                check_findings(audit_tree(tree, declared_facts(recipe, this_host(cache_directory()))))
+
+        # The file systems first: the largest of them takes longest, and looking at the tree needs only one processor.
+        done = together({**imaging.jobs(layout), "": audited})
+        pieces = {name: piece for name, piece in done.items() if piece is not None}
+        complete = imaging.completed(layout, pieces, on_esp={ON_ESP: manifest.to_json().encode()})
+        shares: list[Share] = []
+
+        def summed() -> Summed:
+            if split:
+                image = directory / f"{recipe.name}{DESCRIPTOR}"
+                return sum_parts(image, imaging.split(layout, complete, image), recipe=recipe.name, reporter=reporter)
+            image = directory / f"{recipe.name}.img"
+            return sum_whole(image, imaging.whole(layout, complete, image), recipe.outputs, reporter=reporter)
+
+        def counted() -> None:
+            shares.extend(shares_of(self._layers(), manifest))
+
+        sums = together({"": summed, "shares": counted})[""]
+        assert sums is not None
+        imaging.clean()
+        finished = publish_image(directory, sums, manifest.model_copy(update={"key": key}), self.lock)
+        self._write_report(directory, finished, shares)
+        return finished
+
+    def _layers(self) -> list[tuple[str, Path]]:
+        return [(layer.name, tree) for layer, tree in zip(self.growth.planned, self.growth.stack(), strict=True)]
+
+    def _write_report(self, directory: Path, manifest: Manifest, shares: Sequence[Share]) -> None:
+        """The page for people. It tells of this build on this machine, so nothing that can be made again names it."""
+        facts = ReportFacts(
+            manifest=manifest,
+            lock=self.lock,
+            timings=tuple(self._timings()),
+            shares=tuple(shares),
+            usage=usage_of(directory / manifest.image, manifest.disk),
+        )
+        write_durably(directory / REPORT, render_report(facts))
+
+    def _timings(self) -> Iterator[Timing]:
+        for layer in self.growth.planned:
+            if layer.reused:
+                yield Timing(name=layer.name, start_s=0, end_s=0, verdict="reused", reason=layer.reason)
+        for step in self.reporter.steps:
+            yield Timing(name=step.name, start_s=step.start_s, end_s=step.end_s, verdict="made", reason=step.detail)
+
+
+def _disk_record(loaded: Loaded, layout: Layout) -> DiskRecord:
+    described = {partition.name: partition for partition in loaded.recipe.disk.partitions}
+    return DiskRecord(
+        table=loaded.recipe.disk.table,
+        guid=str(layout.disk_guid),
+        size_bytes=layout.size_bytes,
+        partitions=tuple(
+            PartitionRecord(
+                number=placed.number,
+                name=placed.name,
+                type=placed.type,
+                guid=str(placed.guid),
+                start_bytes=placed.start_bytes,
+                size_bytes=placed.size_bytes,
+                filesystem=placed.filesystem,
+                filesystem_uuid=placed.filesystem_uuid,
+                label=placed.label,
+                mount=placed.mount,
+                options=described[placed.name].options,
+                data=placed.data,
+                grow=placed.grow,
+                subvolumes=described[placed.name].subvolumes,
+            )
+            for placed in layout.partitions
+        ),
+    )

@@ -1,0 +1,14 @@
+"""Which of Satchel's own code decides which bytes: a part of keys, so that an edit makes anew what it may change."""
+
+from __future__ import annotations
+
+from typing import Final
+
+OF_PARTITIONS: Final = ("disk", "imaging.py", "plan/layout.py", "plan/keys.py", "layers/system.py")
+"""What decides the bytes of partitions, besides what made their content."""
+
+OF_IMAGES: Final = (
+    *OF_PARTITIONS,
+    *("audit", "making.py", "contents.py", "manifest.py", "publication.py", "recipe/model.py", "sbom.py"),
+)
+"""What decides an image and what stands beside it, besides its layers."""
