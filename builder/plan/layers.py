@@ -48,7 +48,7 @@ def plan_layers(
     Args:
         layers: Names and key parts, the lowest first.
         foundation: What every layer depends on: the identity of the workshop.
-        known: Every finished layer, the newest first.
+        known: Every finished layer, those first that it is most like: of the same recipe, the newest.
     """
     finished = {entry.key for entry in known}
     planned: list[PlannedLayer] = []
@@ -63,7 +63,7 @@ def plan_layers(
 
 
 def _why(name: str, parts: Mapping[str, str], known: Sequence[Known]) -> str:
-    """Compared with the newest layer of that name; without one it was never made."""
+    """Compared with the first layer of that name; without one it was never made."""
     earlier = next((entry for entry in known if entry.name == name), None)
     if earlier is None:
         return "never made"

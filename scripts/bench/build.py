@@ -68,7 +68,7 @@ def main() -> None:
             for case in options.cases:
                 cost = contestant.measured(case, number)
                 costs[contestant.name][case].append(cost)
-                print(f"{number}  {contestant.name:8}  {case:30}  {_line(cost)}", flush=True)
+                print(f"{number}  {contestant.name:8}  {case:30}  {line(cost)}", flush=True)
                 if case is not Case.PACKAGE:
                     packages[contestant.name] = contestant.packages()
     if set(options.only) != set(CONTESTANTS) or set(options.cases) != set(Case):
@@ -77,7 +77,7 @@ def main() -> None:
     versions = [contestant.version() for contestant in contestants]
     facts = {
         "date": datetime.now(UTC).date().isoformat(),
-        "machine": _machine(),
+        "machine": machine(),
         "versions": versions,
         "rounds": options.rounds,
         "packages": packages,
@@ -124,7 +124,8 @@ def _typical(costs: Sequence[Cost]) -> Cost:
     return min(costs, key=lambda cost: abs(cost.seconds - _seconds(costs)))
 
 
-def _line(cost: Cost) -> str:
+def line(cost: Cost) -> str:
+    """One measurement, for people who wait."""
     return (
         f"{cost.seconds:6.1f} s  {cost.processor_seconds:6.1f} s of processors  "
         f"{format_size(cost.written_bytes):>10} written  {format_size(cost.peak_bytes):>10} at most"
@@ -143,7 +144,7 @@ def _page(
     return [
         f"# {' against '.join(versions)}",
         "",
-        f"The least Debian 13 with UEFI, one btrfs with two subvolumes, a raw image. {_machine()}. "
+        f"The least Debian 13 with UEFI, one btrfs with two subvolumes, a raw image. {machine()}. "
         f"Median of {rounds}; seconds until everything was on the disk.",
         "",
         "| work | Satchel | mkosi | ratio | target | written by Satchel | by mkosi | memory of Satchel | of mkosi |",
@@ -173,7 +174,8 @@ def _row(costs: Costs, case: Case) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _machine() -> str:
+def machine() -> str:
+    """What all of it was measured on."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     models = [line.partition(": ")[2] for line in lines if line.startswith("model name")]
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -58,7 +58,7 @@ class Contestant(ABC):
 
     @property
     @abstractmethod
-    def motd(self) -> Path:
+    def edited(self) -> Path:
         """The overlay file that is changed."""
 
     @abstractmethod
@@ -74,7 +74,7 @@ class Contestant(ABC):
         self.prepare(case)
         text = f"Changed in round {round_number} for {self.name}.\n"
         if case is Case.OVERLAY:
-            self.motd.write_text(text)
+            self.edited.write_text(text)
         before = self._stamp()
         cost = self.build(case)
         if case is not Case.UNCHANGED and self._stamp() in {before, None}:

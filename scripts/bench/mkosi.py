@@ -46,7 +46,7 @@ class Mkosi(Contestant):
         return self._job / "output" / "minimal.raw"
 
     @property
-    def motd(self) -> Path:
+    def edited(self) -> Path:
         """In the copy of the project."""
         return self._project / "mkosi.extra/etc/motd"
 

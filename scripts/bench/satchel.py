@@ -15,33 +15,35 @@ from measure import Cost
 from builder import __version__
 from builder.host.places import REPOSITORY, remove_tree
 
-RECIPE: Final = "debian-minimal"
-
 KEPT: Final = ("pool", "locks", "workshop", "lab", "tools")
 """Of the cache when a build is to be cold: downloads, what they were resolved to, and trees of tools. mkosi has its
 packages, their lists and its tree of tools, too."""
 
 
 class Satchel(Contestant):
-    """Builds recipes/debian-minimal.yml."""
+    """Builds a recipe of ours; `edited` is the overlay file that one edit is about."""
 
     name = "Satchel"
 
-    def __init__(self, room: Path) -> None:
+    def __init__(
+        self, room: Path, *, recipe: str = "debian-minimal", edited: str = "overlays/minimal/etc/motd"
+    ) -> None:
         super().__init__(room)
+        self._name = recipe
+        self._edited = edited
         self._checkout = room / "checkout"
         self._cache = room / "cache"
-        self._recipe = self._checkout / "recipes" / f"{RECIPE}.yml"
+        self._recipe = self._checkout / "recipes" / f"{recipe}.yml"
 
     @property
     def image(self) -> Path:
         """The image in dist/."""
-        return self.room / "dist" / RECIPE / f"{RECIPE}.img"
+        return self.room / "dist" / self._name / f"{self._name}.img"
 
     @property
-    def motd(self) -> Path:
+    def edited(self) -> Path:
         """In the copy of the checkout."""
-        return self._checkout / "overlays/minimal/etc/motd"
+        return self._checkout / self._edited
 
     def version(self) -> str:
         """Name and version."""
@@ -76,7 +78,7 @@ class Satchel(Contestant):
         return {package["name"]: package["version"] for package in manifest["packages"]}
 
     def _build(self, why: str) -> Cost:
-        command = (sys.executable, "-m", "builder", "build", RECIPE, "--dist", os.fspath(self.room / "dist"))
+        command = (sys.executable, "-m", "builder", "build", self._name, "--dist", os.fspath(self.room / "dist"))
         environment = {**os.environ, "SATCHEL_CACHE": os.fspath(self._cache)}
         return self.run((*command, "--progress", "plain"), why=why, directory=self._checkout, **environment)
 
