@@ -49,7 +49,7 @@ _BLOCK: Final = 1 << 20
 class Index(BaseModel):
     """What a bundle says of itself."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     version: Literal[1] = 1
     satchel: str

@@ -16,11 +16,12 @@ from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar, copy_context
 from functools import partial
 from threading import Lock
-from typing import Final, TypeVar
-
-import sh
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from builder.errors import CommandFailed, HostError
+
+if TYPE_CHECKING:
+    import sh
 
 LOG = logging.getLogger(__name__)
 
@@ -110,6 +111,9 @@ def run(
         CommandFailed: it ended with another status or by a signal.
         HostError: there is no such program.
     """
+    # Only here: a build that has nothing to do runs no program, and is over before this library is loaded.
+    import sh  # noqa: PLC0415
+
     LOG.debug("%s\n+ %s", why, shlex.join(argv))
     tail: deque[str] = deque(maxlen=TAIL_LINES)
     out: list[str] = []

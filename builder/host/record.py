@@ -20,7 +20,7 @@ _USERS: Final = "users"
 class Record(BaseModel):
     """The file beside a finished piece; its time of modification says when the piece was used last."""
 
-    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True)
 
     name: str
     parts: dict[str, str]

@@ -15,11 +15,13 @@ from tempfile import TemporaryDirectory
 
 from builder.host.sandbox import Mount
 from builder.kolibri import channels, command, home, rewrite, seal, traces
-from builder.kolibri.demo import channel as demo
 from builder.kolibri.home import Source
 from builder.layers.site import Layer, Site, code_digest, digest, tree_digest
 from builder.recipe.load import Loaded
 from builder.recipe.model import Kolibri
+
+_DEMO = Path(channels.__file__).with_name("demo")
+"""The code that makes the demonstration channel."""
 
 _SOURCES = "/run/content"
 """Where the programs of the tree find the sources, each in a directory with its number."""
@@ -46,7 +48,7 @@ class KolibriLayer(Layer):
     def _fingerprint(self, number: int) -> str:
         source = self.loaded.recipe.content[number]
         if source.demo:
-            return f"{source.demo.model_dump_json()} {tree_digest(Path(demo.__file__).parent)}"
+            return f"{source.demo.model_dump_json()} {tree_digest(_DEMO)}"
         assert source.drive is not None
         directory = self.loaded.path(source.drive.directory)
         return digest(channels.digest(directory, channels.find_channels(directory, only=source.drive.channels)))
@@ -94,7 +96,10 @@ class KolibriLayer(Layer):
         for number, source in enumerate(self.loaded.recipe.content):
             if source.demo:
                 target = made / str(number)
-                demo.make_demo_channel(target, languages=source.demo.languages, lessons=source.demo.lessons)
+                # Only here, so that a plan need not load what draws pictures.
+                from builder.kolibri.demo.channel import make_demo_channel  # noqa: PLC0415
+
+                make_demo_channel(target, languages=source.demo.languages, lessons=source.demo.lessons)
                 yield target
             elif source.drive:
                 yield self.loaded.path(source.drive.directory)

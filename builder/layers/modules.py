@@ -28,7 +28,7 @@ _MODULES: Final = "usr/lib/modules"
 _CONFIGURATION: Final = ("etc/depmod.d", "run/depmod.d", "usr/lib/depmod.d", "usr/local/lib/depmod.d")
 """Where a tree can have wishes of its own about the index (depmod.d(5))."""
 
-_KERNEL: Final = re.compile(r"linux-image-\d.*")
+_KERNEL: Final = re.compile(r"linux-image-\d.*(?<!-dbg)")
 """Packages with modules; `linux-image-amd64` only depends on the newest."""
 
 _LISTED: Final = "listed"
@@ -38,10 +38,11 @@ _KERNEL_DEB, _OUT = f"{WORK}/kernel.deb", f"{WORK}/out"
 
 # Unpacked in memory: nothing of it is kept. depmod looks for modules where they were before all was merged into /usr.
 _MAKE: Final = f"""set -eu
-dpkg-deb --fsys-tarfile {_KERNEL_DEB} | tar -x -C /tmp ./{_MODULES}
+mkdir -p /tmp/{_MODULES}
+dpkg-deb --fsys-tarfile {_KERNEL_DEB} | tar -x -C /tmp --exclude=./boot
 ln -s usr/lib /tmp/lib
 cd /tmp/{_MODULES}
-for version in *; do
+for version in $(ls); do
     index={_OUT}/$version/index
     mkdir -p $index
     (cd $version; find . -type f -name '*.ko*' -printf '%P %s\\n') | sort > {_OUT}/$version/{_LISTED}
@@ -93,7 +94,7 @@ def _ensure(deb: Deb, *, tools: Tools, pool: Pool, reporter: Reporter) -> Path:
         key_of(parts),
         name="modules",
         parts=parts,
-        build=partial(_make, pool.verified(deb), tools),
+        build=lambda out: _make(pool.verified(deb), tools, out),
         reporter=reporter,
         title="index of kernel modules",
         detail=deb.version,

@@ -1,21 +1,13 @@
-"""What several verbs share: the recipe and the image that a person means."""
+"""What several verbs share: the recipe that a person means, and where images stand."""
 
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from builder.artifact import find_image, read_embedded_manifest
-from builder.disk.read import read_table
 from builder.errors import RecipeError
-from builder.host.namespace import enter
 from builder.host.places import OVERLAYS, RECIPES
-from builder.host.tools import Tools, ensure_lab
 from builder.kolibri.fit import content_problems
-from builder.manifest import Manifest
-from builder.progress import Reporter
 from builder.recipe.load import Loaded, load_recipe
 from builder.recipe.problems import UnknownWord
 from builder.recipe.sources import check_sources
@@ -52,13 +44,3 @@ def settings(given: list[str]) -> dict[str, str]:
     if wrong:
         raise UnknownWord(f"--set {wrong[0]} sets nothing; write --set NAME=VALUE", wrong[0], ())
     return {name: value for name, _, value in pairs}
-
-
-@contextmanager
-def opened(name: str, reporter: Reporter) -> Iterator[tuple[Path, Manifest, Tools]]:
-    """An image with the manifest that it carries, and the tools; enters the namespace."""
-    image = find_image(name, dist=DIST).absolute()
-    table = read_table(image)
-    enter()
-    tools = ensure_lab(reporter)
-    yield image, read_embedded_manifest(tools, image, table), tools

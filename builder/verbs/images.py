@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 
@@ -23,12 +25,13 @@ from builder.errors import ArtifactError, BootTestFailed
 from builder.host.namespace import enter
 from builder.host.places import cache_directory
 from builder.host.store import Store
-from builder.host.tools import ensure_lab
+from builder.host.tools import Tools, ensure_lab
 from builder.inspection import look
 from builder.inspection import render as render_inspection
+from builder.manifest import Manifest
 from builder.options import Verbs
-from builder.progress import reporter_for
-from builder.verbs.common import DIST, opened
+from builder.progress import Reporter, reporter_for
+from builder.verbs.common import DIST
 
 
 def declare(family: Verbs) -> None:
@@ -74,10 +77,20 @@ def declare(family: Verbs) -> None:
     verb.speaks_json()
 
 
+@contextmanager
+def _opened(name: str, reporter: Reporter) -> Iterator[tuple[Path, Manifest, Tools]]:
+    """An image with the manifest that it carries, and the tools; enters the namespace."""
+    image = find_image(name, dist=DIST).absolute()
+    table = read_table(image)
+    enter()
+    tools = ensure_lab(reporter)
+    yield image, read_embedded_manifest(tools, image, table), tools
+
+
 def boot(arguments: Namespace) -> int:
     """Run an image for a person."""
     reporter = reporter_for("plain")
-    with opened(arguments.image, reporter) as (image, manifest, tools), Store("boot").scratch("boot") as scratch:
+    with _opened(arguments.image, reporter) as (image, manifest, tools), Store("boot").scratch("boot") as scratch:
         return interactive.boot(
             image,
             tools=tools,
@@ -92,7 +105,7 @@ def boot(arguments: Namespace) -> int:
 def test(arguments: Namespace) -> int:
     """Prove an image in virtual machines."""
     reporter = reporter_for(arguments.progress)
-    with opened(arguments.image, reporter) as (image, manifest, tools), Store("boot").scratch("test") as scratch:
+    with _opened(arguments.image, reporter) as (image, manifest, tools), Store("boot").scratch("test") as scratch:
         logs = Path(arguments.report) if arguments.report else image.parent / "test"
         logs.mkdir(parents=True, exist_ok=True)
         accelerator = choose(tools, scratch)
@@ -119,7 +132,7 @@ def test(arguments: Namespace) -> int:
 def audit(arguments: Namespace) -> int:
     """Look for what must never be inside an image."""
     reporter = reporter_for(arguments.progress)
-    with opened(arguments.image, reporter) as (image, manifest, tools):
+    with _opened(arguments.image, reporter) as (image, manifest, tools):
         disk = manifest.recipe.disk
         partitions = image_partitions(disk, manifest.disk.partitions)
         facts = declared_facts(manifest.recipe, this_host(cache_directory()))

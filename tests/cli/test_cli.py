@@ -1,6 +1,8 @@
 """What a person sees: help, results on stdout, errors on stderr with their exit codes, never a traceback."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -99,3 +101,12 @@ def test_doctor_finds_this_machine_ready(satchel: Satchel) -> None:
     findings = json.loads(result.stdout)
     assert result.status == 0, findings
     assert {"newuidmap", "namespace", "overlay", "lab"} <= {finding["name"] for finding in findings}
+
+
+def test_a_build_with_nothing_to_do_loads_nothing_that_makes_images() -> None:
+    """Loading takes most of its time."""
+    code = "import sys; from builder.cli import parse; parse(['build', 'kolibri-pc']); print(*sys.modules)"
+    done = subprocess.run((sys.executable, "-c", code), check=True, capture_output=True, text=True)
+    loaded = set(done.stdout.split())
+    assert "builder.build" in loaded
+    assert loaded & {"builder.making", "builder.compare", "builder.kolibri.demo", "cyclonedx", "parted", "sh"} == set()
