@@ -15,6 +15,11 @@ from fnmatch import translate
 from functools import cached_property
 from pathlib import Path
 
+from builder.units import MIB
+
+_AT_ONCE = 64 * MIB
+"""Larger files are not read into memory."""
+
 
 @dataclass(frozen=True, slots=True)
 class TreeFile:
@@ -71,13 +76,23 @@ class Tree:
         """The content of a file as text, whatever bytes it holds."""
         return self.read(path).decode(errors="replace")
 
-    def search(self, file: TreeFile, pattern: re.Pattern[bytes]) -> bytes | None:
-        """The first match of a pattern in a file of any size."""
+    def search(self, file: TreeFile, pattern: re.Pattern[bytes], *, any_of: tuple[bytes, ...] = ()) -> bytes | None:
+        """The first match of a pattern in a file of any size.
+
+        Args:
+            file: Where to look.
+            pattern: What to look for.
+            any_of: Texts of which every match has one. They are found many times quicker, so most files need no more.
+        """
         if file.size == 0:
             return None
+        if any_of and file.size <= _AT_ONCE:
+            content = (self.root / file.path).read_bytes()
+            if not any(text in content for text in any_of):
+                return None
         with (
             (self.root / file.path).open("rb") as stream,
-            mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content,
+            mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
         ):
-            match = pattern.search(content)
+            match = pattern.search(mapped)
             return None if match is None else match[0]

@@ -25,7 +25,8 @@ def _pattern(words: Iterable[str]) -> re.Pattern[bytes]:
     return re.compile(rb"(?<![A-Za-z0-9_.-])(?:" + alternatives + rb")(?![A-Za-z0-9_])")
 
 
-def _searches(tree: Tree, facts: Facts) -> Iterator[tuple[re.Pattern[bytes], tuple[str, ...]]]:
+def _searches(tree: Tree, facts: Facts) -> Iterator[tuple[list[str], tuple[str, ...]]]:
+    """Words, and the places where each of them would be a trace."""
     host = facts.build_host
     # A directory that the device has too, such as /srv, is no trace.
     directories = [path for path in host.directories if path != "/" and not tree.has_directory(path.strip("/"))]
@@ -33,11 +34,11 @@ def _searches(tree: Tree, facts: Facts) -> Iterator[tuple[re.Pattern[bytes], tup
     telling = len(name) >= 4 and name.lower() not in _COMMON_NAMES
     if telling and name.isalpha():
         # A name that may be a word of any language is not searched for in lessons and their databases.
-        yield _pattern([name]), _PLACES_OF_NAMES
+        yield [name], _PLACES_OF_NAMES
     elif telling:
         directories.append(name)
     if directories:
-        yield _pattern(directories), _PLACES
+        yield directories, _PLACES
 
 
 def _packaged(tree: Tree) -> frozenset[str]:
@@ -51,9 +52,10 @@ def _packaged(tree: Tree) -> frozenset[str]:
 
 def _find(tree: Tree, facts: Facts) -> Iterable[Hit]:
     packaged: frozenset[str] | None = None
-    for pattern, places in _searches(tree, facts):
+    for words, places in _searches(tree, facts):
+        pattern, literally = _pattern(words), tuple(word.encode() for word in words)
         for file in tree.files(*places):
-            match = tree.search(file, pattern)
+            match = tree.search(file, pattern, any_of=literally)
             if match is None or file.path in _FOUND_BY_OTHERS:
                 continue
             packaged = _packaged(tree) if packaged is None else packaged

@@ -15,6 +15,9 @@ _KEY = re.compile(
 )
 """A whole key: libraries that only mention the header line, such as `cryptography` and `rsa`, do not match."""
 
+_MARKS = (b"PRIVATE KEY", b"PuTTY-User-Key-File-", b"AGE-SECRET-KEY-1")
+"""Every match has one of them."""
+
 _PLACES = ("etc/*", "root/*", "home/*", "var/*", "srv/*", "opt/*", "boot/*", "usr/local/*")
 
 _PUBLISHED = re.compile(r"/(?:site|dist)-packages/(?:.*/)?tests?/")
@@ -31,7 +34,7 @@ def _find(tree: Tree, _facts: Facts) -> Iterable[Hit]:
         small = file.size <= _LARGEST or file.path.endswith((".sqlite3", ".db"))
         if not small or _PUBLISHED.search(file.path) or _FOUND_BY_OTHERS.match(file.path):
             continue
-        if tree.search(file, _KEY):
+        if tree.search(file, _KEY, any_of=_MARKS):
             yield file.path, "holds a private key"
         elif file.path.startswith("etc/ssl/private/") and file.size:
             yield file.path, "stands where TLS keys are kept"

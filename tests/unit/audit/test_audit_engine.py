@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -75,3 +76,15 @@ def test_only_a_clean_image_passes(tmp_path: Path) -> None:
     assert "1 thing " in str(caught.value)
     assert "/etc/machine-id" in str(caught.value)
     assert "remedy:" in str(caught.value)
+
+
+@pytest.mark.parametrize("at_once", [0, 64])
+def test_a_search_finds_the_same_in_files_of_any_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr("builder.audit.tree._AT_ONCE", at_once)
+    for name, text in (("with", b"a key: 17"), ("only", b"a key:"), ("without", b"17"), ("empty", b"")):
+        (tmp_path / name).write_bytes(text)
+    tree, pattern = Tree(tmp_path), re.compile(rb"key: \d+")
+    found = {file.path: tree.search(file, pattern, any_of=(b"lock", b"key")) for file in tree.files("*")}
+    assert found == {"empty": None, "only": None, "with": b"key: 17", "without": None}
