@@ -22,6 +22,8 @@ class Sign:
     text: str
     outcome: Outcome
     meaning: str
+    times: int = 1
+    """How often it must appear: a slow host alone makes a guest say it once, and recover."""
 
 
 SIGNS: Final = (
@@ -37,6 +39,7 @@ SIGNS: Final = (
     Sign("No bootable device", Outcome.UNBOOTABLE, "the BIOS found nothing to start"),
     Sign("grub rescue>", Outcome.UNBOOTABLE, "GRUB did not find its files"),
     Sign("UEFI Interactive Shell", Outcome.UNBOOTABLE, "the UEFI firmware found nothing to start"),
+    Sign("Possible timer handling issue on cpu", Outcome.STALLED, "the kernel waits for timers in vain", times=3),
     Sign("BdsDxe: No bootable option", Outcome.UNBOOTABLE, "the UEFI firmware found nothing to start"),
 )
 
@@ -62,5 +65,15 @@ def tail(text: str, lines: int = TAIL_LINES) -> str:
 
 def lost(text: str) -> Sign | None:
     """The first sign of a lost boot, if there is one."""
-    found = [(position, sign) for sign in SIGNS if (position := text.find(sign.text)) >= 0]
+    found = [(position, sign) for sign in SIGNS if (position := _position(text, sign)) >= 0]
     return min(found, key=lambda item: item[0])[1] if found else None
+
+
+def _position(text: str, sign: Sign) -> int:
+    """Where a sign appears for the time that counts; -1 if it does not."""
+    position = -1
+    for _ in range(sign.times):
+        position = text.find(sign.text, position + 1)
+        if position < 0:
+            break
+    return position

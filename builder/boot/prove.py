@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Final
@@ -21,11 +22,13 @@ from builder.boot.answer import GuestReport
 from builder.boot.claims import Claim, compare_clones, compare_growth, compare_reboot
 from builder.boot.diary import FIRST_BOOT, RESTART, Bench, Diary
 from builder.boot.machine import MEMORY_MIB, DiskBus, MachineSpec
+from builder.boot.outcome import MEANINGS, Outcome
 from builder.boot.result import Boot, BootTestResult, Comparison
 from builder.boot.session import session
 from builder.boot.subject import Subject
 from builder.disk.image import disk_image
 from builder.errors import PlanError
+from builder.progress import Reporter
 from builder.units import GIB, KIB, MIB, format_size
 
 LARGER_BY: Final = 4 * GIB
@@ -57,17 +60,22 @@ def prove_image(subject: Subject, bench: Bench, *, together: bool) -> BootTestRe
     larger = subject.card_bytes + LARGER_BY
     bench.reporter.note(f"virtual machines run under {kind} ({bench.accelerator.reason})")
 
-    def travel() -> tuple[Boot, ...]:
-        with _switched_on(subject, a, bench, card_bytes=larger) as diary:
+    def travel(attempt: int) -> tuple[Boot, ...]:
+        with _switched_on(subject, a, bench, card_bytes=larger, attempt=attempt) as diary:
             _ = diary.first_boot("stay") and diary.restart("poweroff") and diary.poweroff()
         return tuple(diary.boots)
 
-    def clone() -> tuple[Boot, ...]:
-        with _switched_on(subject, b, bench, card_bytes=subject.card_bytes) as diary:
+    def clone(attempt: int) -> tuple[Boot, ...]:
+        with _switched_on(subject, b, bench, card_bytes=subject.card_bytes, attempt=attempt) as diary:
             _ = diary.first_boot("poweroff") and diary.poweroff()
         return tuple(diary.boots)
 
-    of_a, of_b = _run(travel, clone, together=together, cancelled=bench.cancelled)
+    of_a, of_b = _run(
+        partial(unless_stalled, travel, bench.reporter),
+        partial(unless_stalled, clone, bench.reporter),
+        together=together,
+        cancelled=bench.cancelled,
+    )
     return BootTestResult(
         recipe=subject.recipe,
         image=subject.image.name,
@@ -87,9 +95,24 @@ def room_for_two() -> bool:
     return len(os.sched_getaffinity(0)) >= 2 and free >= 2 * each
 
 
+def unless_stalled(journey: Callable[[int], tuple[Boot, ...]], reporter: Reporter) -> tuple[Boot, ...]:
+    """The boots of a machine; of a second one with a new card, if the emulator was at fault with the first.
+
+    That proves nothing about the image. It was seen on a busy host (QEMU 10, TCG with a thread for each processor).
+    """
+    boots = journey(1)
+    stalled = [boot.machine for boot in boots if boot.verdict.outcome is Outcome.STALLED]
+    if not stalled:
+        return boots
+    reporter.note(f"machine {stalled[0]}: {MEANINGS[Outcome.STALLED]}; another one begins anew")
+    return journey(2)
+
+
 @contextmanager
-def _switched_on(subject: Subject, spec: MachineSpec, bench: Bench, *, card_bytes: int) -> Iterator[Diary]:
-    directory = bench.scratch / spec.name
+def _switched_on(
+    subject: Subject, spec: MachineSpec, bench: Bench, *, card_bytes: int, attempt: int
+) -> Iterator[Diary]:
+    directory = bench.scratch / f"{spec.name}-{attempt}"
     directory.mkdir()
     sandbox = card.insert(bench.tools, bench.accelerator, subject.image, card_bytes=card_bytes, directory=directory)
     with session(sandbox, spec, logs=bench.logs, cancelled=bench.cancelled) as device:

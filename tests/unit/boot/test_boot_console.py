@@ -27,6 +27,19 @@ def test_an_ordinary_boot_is_not_lost() -> None:
     assert lost("Run /init as init process\n[  OK  ] Reached target emergency.target is not wanted\nlogin: ") is None
 
 
+STALL = "[   28.7] rcu: \tPossible timer handling issue on cpu=0 timer-softirq=33\n"
+
+
+def test_a_guest_that_waits_for_its_timer_is_lost_only_when_it_goes_on() -> None:
+    assert lost(STALL * 2) is None
+    sign = lost(STALL * 3)
+    assert sign is not None
+    assert sign.outcome is Outcome.STALLED
+    panicked = lost(f"{STALL * 2}Kernel panic - not syncing: x\n{STALL}")
+    assert panicked is not None
+    assert panicked.outcome is Outcome.PANIC
+
+
 def test_the_first_sign_counts() -> None:
     sign = lost("Kernel panic - not syncing: x\nNo bootable device")
     assert sign is not None

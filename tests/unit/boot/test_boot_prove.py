@@ -1,4 +1,4 @@
-"""What is refused before a machine is switched on."""
+"""What is refused before a machine is switched on, and what is done when the emulator was at fault."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,8 +9,11 @@ import pytest
 from builder.boot.accelerator import Accelerator
 from builder.boot.diary import Bench, Patience
 from builder.boot.machine import Acceleration
-from builder.boot.prove import prove_image
+from builder.boot.outcome import Outcome
+from builder.boot.prove import prove_image, unless_stalled
+from builder.boot.result import Boot
 from builder.boot.subject import Firmware, Subject
+from builder.boot.verdict import Verdict
 from builder.disk.image import Stretch, descriptor
 from builder.errors import PlanError
 from builder.host.tools import Tools
@@ -56,3 +59,32 @@ def test_an_image_larger_than_its_card_is_refused(tmp_path: Path, made: Callable
     )
     with pytest.raises(PlanError, match=r"is 2\.0 MiB, and its card only 1\.0 MiB"):
         prove_image(subject, bench, together=False)
+
+
+def boots(*outcomes: Outcome) -> tuple[Boot, ...]:
+    return tuple(
+        Boot(machine="A", name="a boot", firmware=Firmware.UEFI, seconds=1, verdict=Verdict(outcome=outcome))
+        for outcome in outcomes
+    )
+
+
+@pytest.mark.parametrize(
+    ("attempts", "kept"),
+    [
+        ([boots(Outcome.PASSED)], 0),
+        ([boots(Outcome.PANIC)], 0),
+        ([boots(Outcome.TIMEOUT)], 0),
+        ([boots(Outcome.PASSED, Outcome.STALLED), boots(Outcome.PASSED, Outcome.PASSED)], 1),
+        ([boots(Outcome.STALLED), boots(Outcome.PANIC)], 1),
+        ([boots(Outcome.STALLED), boots(Outcome.STALLED)], 1),
+    ],
+)
+def test_only_a_stalled_machine_begins_anew_and_only_once(attempts: list[tuple[Boot, ...]], kept: int) -> None:
+    made: list[int] = []
+
+    def journey(attempt: int) -> tuple[Boot, ...]:
+        made.append(attempt)
+        return attempts[attempt - 1]
+
+    assert unless_stalled(journey, Reporter()) == attempts[kept]
+    assert made == list(range(1, len(attempts) + 1))
