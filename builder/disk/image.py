@@ -1,8 +1,8 @@
 """A disk image as files: one raw file, or a split image, whose parts a descriptor puts together.
 
 The descriptor is the text of a VMDK with flat extents (VMware's "Virtual Disk Format 5.0"): each line gives a run of
-sectors and the file in which it lies. QEMU and VirtualBox open it as a disk, so nothing has to be written twice to boot
-what was left in parts.
+sectors and the file in which it lies. QEMU opens it as a disk, so nothing has to be written twice to boot what was
+left in parts.
 """
 
 from __future__ import annotations

@@ -113,7 +113,7 @@ class AptLayer(Layer):
             for arguments in sorted(set(asked.get(_DEPMOD, "").splitlines()))
         }
         if _CERTIFICATES in asked:
-            jobs["certificates"] = partial(_run, inside, (_CERTIFICATES,), "bundle certificates")
+            jobs["certificates"] = partial(inside.run, (_CERTIFICATES,), why="bundle certificates")
         return jobs
 
     def _index(self, arguments: Sequence[str], inside: Sandbox, site: Site) -> None:
@@ -121,11 +121,7 @@ class AptLayer(Layer):
             site.tree, arguments[0], self.debs, tools=site.tools, pool=site.pool, reporter=site.reporter
         )
         if not known:
-            _run(inside, (_DEPMOD, *arguments), "index modules")
-
-
-def _run(inside: Sandbox, argv: Sequence[str], why: str) -> None:
-    inside.run(argv, why=why)
+            inside.run((_DEPMOD, *arguments), why="index modules")
 
 
 @contextmanager
