@@ -28,6 +28,10 @@ from builder.units import GIB, MIB, align_up, format_size
 FEATURES: Final = "extref,skinny-metadata,no-holes,free-space-tree,^block-group-tree,^quota"
 """What Linux 6.12 mounts and older rescue systems still read."""
 
+NODE: Final = 4096
+"""Bytes of a node of the trees, the least that there is: whatever changes is written again in whole nodes, all the way
+up and twice, and a card wears with every byte. It is also sooner made (scripts/bench/nodes.py)."""
+
 _DISK, _TREE = f"{WORK}/disk.img", f"{WORK}/tree"
 _FULL: Final = ("no space left", "enospc", "error: -28", "too small to make")
 
@@ -133,7 +137,7 @@ def _make(
         argv = ["mkfs.btrfs", "--quiet", "--nodiscard", "--rootdir", _TREE]
         argv += ["--uuid", str(unique), "--device-uuid", str(uuid5(unique, "device"))]
         # Metadata twice: a worn cell of a card then costs a repair and not the file system.
-        argv += ["--metadata", "dup", "--data", "single", "--sectorsize", "4096", "--nodesize", "16384"]
+        argv += ["--metadata", "dup", "--data", "single", "--sectorsize", "4096", "--nodesize", str(NODE)]
         argv += ["--checksum", "crc32c", "--features", FEATURES]
         argv += ["--label", partition.label] if partition.label else []
         argv += ["--compress", compress] if compress else []
@@ -146,15 +150,25 @@ def _make(
 
 
 def _refuse_crossing_links(subvolumes: Mapping[str, Source]) -> None:
-    """mkfs.btrfs would quietly turn one file into two."""
+    """mkfs.btrfs would quietly turn one file into two.
+
+    The outermost tree has nearly all the files; it is looked through only if a file of another one has further names.
+    """
+    outermost = min(subvolumes, key=lambda name: len(subvolumes[name].path.parts))
     seen: dict[tuple[int, int], tuple[str, str]] = {}
-    for name, source in subvolumes.items():
-        for path, facts in source.walk():
+    names_elsewhere: dict[tuple[int, int], int] = {}
+    for name in sorted(subvolumes, key=lambda name: name == outermost):
+        if name == outermost and not any(names_elsewhere.values()):
+            return
+        for path, facts in subvolumes[name].walk():
             if facts.st_nlink < 2 or stat.S_ISDIR(facts.st_mode):
                 continue
-            other, first = seen.setdefault((facts.st_dev, facts.st_ino), (name, path))
+            inode = (facts.st_dev, facts.st_ino)
+            other, first = seen.setdefault(inode, (name, path))
             if other != name:
+                names = " and ".join(sorted((f"{other}/{first}", f"{name}/{path}")))
                 raise BuildFailed(
-                    f"{other}/{first} and {name}/{path} are one file with two names, which cannot be in two subvolumes",
+                    f"{names} are one file with two names, which cannot be in two subvolumes",
                     hint="make one of them a symbolic link or a copy",
                 )
+            names_elsewhere[inode] = names_elsewhere.get(inode, facts.st_nlink) - 1
