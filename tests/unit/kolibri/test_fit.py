@@ -42,6 +42,6 @@ def test_a_fixed_partition_can_be_too_small(drive: Path) -> None:
 
 
 def test_a_card_can_be_too_small(drive: Path) -> None:
-    fixed = (4 + 256 + 3072 + 512) << 20
+    fixed = (4 + 256 + 2048 + 512) << 20
     (text,) = problems(drive, f"disk: {{card: {fixed + (10 << 20)}}}")
     assert "but the other partitions leave 10.0 MiB on a card of" in text

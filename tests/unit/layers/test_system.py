@@ -20,7 +20,7 @@ def test_mount_table_of_the_default_recipe() -> None:
     rows = [line.split() for line in fstab(RECIPE).splitlines() if not line.startswith("#")]
     by_mount = {row[1]: row for row in rows}
     assert set(by_mount) == {"/", "/home", "/var/log", "/boot/efi", "/srv/content", "/srv/data"}
-    assert by_mount["/"][2:] == ["btrfs", "noatime,compress=zstd:3,subvol=/@,x-systemd.growfs", "0", "0"]
+    assert by_mount["/"][2:] == ["btrfs", "noatime,compress=zstd:1,subvol=/@,x-systemd.growfs", "0", "0"]
     assert by_mount["/"][0] == by_mount["/home"][0], "one btrfs, one UUID"
     content = "ro,noatime,nodev,nosuid,nofail,x-systemd.device-timeout=90s"
     assert by_mount["/srv/content"][2:] == ["ext4", content, "0", "0"]

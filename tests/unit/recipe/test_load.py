@@ -40,7 +40,7 @@ def load(tmp_path: Path, text: str, **settings: str) -> Loaded:
 def test_the_shipped_recipe_loads() -> None:
     loaded = load_recipe(RECIPES / "kolibri-pc.yml")
     assert [file.name for file in loaded.files] == ["debian-pc.yml", "kolibri.yml", "kolibri-pc.yml"]
-    assert loaded.recipe.disk.partitions[2].size == 3 * 1024**3
+    assert loaded.recipe.disk.partitions[2].size == 2 * 1024**3
 
 
 def test_defaults_and_settings_keep_their_types(tmp_path: Path) -> None:

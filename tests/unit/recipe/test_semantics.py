@@ -68,7 +68,7 @@ def test_the_shipped_recipe_is_clean() -> None:
         (part(DATA, filesystem="vfat", label="DATA"), ["disk.partitions.4.grow"]),
         (part(DATA, data="system"), ["kolibri.home"]),
         (part(CONTENT, data="system"), ["kolibri.content"]),
-        (part(CONTENT, min="3GiB"), ["disk.partitions.2.size"]),
+        (part(CONTENT, min="4GiB"), ["disk.partitions.3.size"]),
         (lambda recipe: recipe["disk"].update(boot=["uefi"]), []),
         (lambda recipe: recipe["kolibri"].update(home="/srv/data"), []),
         (lambda recipe: recipe["kolibri"].update(home="/srv/database"), ["kolibri.home"]),
@@ -94,7 +94,7 @@ def test_rule(change: Change, keys: list[str]) -> None:
 
 
 def test_the_card_counts_fixed_sizes_and_alignment() -> None:
-    fixed = 4 + 4 + 256 + 3072 + 512
+    fixed = 4 + 4 + 256 + 2048 + 512
     assert found(lambda recipe: recipe["disk"].update(card=f"{fixed}MiB")) == []
     assert found(lambda recipe: recipe["disk"].update(card=f"{fixed - 1}MiB")) == ["disk.partitions.2.size"]
 

@@ -119,7 +119,7 @@ def test_an_image_of_which_little_is_known_has_a_page_too() -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("root is a compressed btrfs subvolume", "/ is mounted as btrfs with compress=zstd:3, subvol=/@"),
+        ("root is a compressed btrfs subvolume", "/ is mounted as btrfs with compress=zstd:1, subvol=/@"),
         ("SSH is up", "ssh.service is active"),
         ("SSH listens", "TCP port 22 is open"),
         ("passwords cannot open SSH", "sshd -T exits with 0 and says “passwordauthentication no”"),
