@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from builder.disk import btrfs, ext4, vfat
 from builder.disk.assemble import Piece, Pieces, assemble
 from builder.disk.bootloader import SYSTEMD_BOOT, esp_files, kernel_options
 from builder.disk.extents import Extent
-from builder.disk.grub import make_bios_boot
+from builder.disk.grub import boot_code_for, make_bios_boot
 from builder.disk.source import Source
 from builder.disk.split import Part, split
 from builder.errors import BuildFailed
@@ -62,35 +62,24 @@ class Imaging:
         }
         return plan_layout(self.recipe.disk, needed=needed, seed=seed_of(self.recipe.name))
 
-    def jobs(self, layout: Layout) -> dict[str, Job[Piece]]:
-        """What makes each file system besides the ESP, by the partition's name; independent of one another."""
-        return {
-            described.name: self._job(described, placed)
-            for described, placed in zip(self.recipe.disk.partitions, layout.partitions, strict=True)
-            if placed.filesystem is not None and placed.type != "esp"
-        }
-
-    def completed(self, layout: Layout, pieces: Mapping[str, Piece], *, on_esp: Mapping[str, bytes]) -> Pieces:
-        """Make what the firmware reads, which completes the disk.
+    def jobs(self, layout: Layout, *, on_esp: Mapping[str, bytes]) -> dict[str, Job[Piece]]:
+        """What makes the content of each partition, by its name; independent of one another, the largest first.
 
         Args:
             layout: Where everything lies.
-            pieces: The results of all `jobs`.
             on_esp: Further files for the EFI system partition, by path.
         """
-        complete, boot_code = dict(pieces), b""
-        for placed in layout.partitions:
-            out = self._out(placed)
-            if placed.type == "bios-boot":
-                boot_code = make_bios_boot(self.tools, placed, esp=_esp(layout), out=out)
-            elif placed.type == "esp":
-                with self.reporter.step(f"partition {placed.name}", detail=str(placed.filesystem)):
-                    files = {**self._boot_files(layout), **on_esp}
-                    vfat.make_vfat(self.tools, files, placed, out=out, epoch=self.epoch)
-            else:
-                continue
-            complete[placed.name] = Piece(path=out)
-        return Pieces(of=complete, boot_code=boot_code)
+        jobs = {
+            described.name: self._job(described, placed, layout, on_esp)
+            for described, placed in zip(self.recipe.disk.partitions, layout.partitions, strict=True)
+        }
+        by_size = sorted(layout.partitions, key=lambda partition: partition.size_bytes, reverse=True)
+        return {placed.name: jobs[placed.name] for placed in by_size}
+
+    def pieces(self, layout: Layout, made: Mapping[str, Piece]) -> Pieces:
+        """All that goes onto the disk, once the jobs are done."""
+        bios = next((placed for placed in layout.partitions if placed.type == "bios-boot"), None)
+        return Pieces(of=made, boot_code=boot_code_for(self.tools, bios) if bios else b"")
 
     def whole(self, layout: Layout, pieces: Pieces, image: Path) -> tuple[Extent, ...]:
         """Put the disk together in one file; returns the mapped extents."""
@@ -109,18 +98,27 @@ class Imaging:
         if (self.scratch / "empty").exists():
             (self.scratch / "empty").rmdir()
 
-    def _job(self, described: Partition, placed: PlacedPartition) -> Job[Piece]:
+    def _job(
+        self, described: Partition, placed: PlacedPartition, layout: Layout, on_esp: Mapping[str, bytes]
+    ) -> Job[Piece]:
         mounts = (described.mount, *(subvolume.mount for subvolume in described.subvolumes))
+        out = self._out(placed)
+        if placed.type == "bios-boot":
+            return self._made(placed, "GRUB", lambda: make_bios_boot(self.tools, placed, esp=_esp(layout), out=out))
+        if placed.type == "esp":
+            return self._made(placed, str(placed.filesystem), lambda: self._make_esp(placed, layout, on_esp, out))
         if "/" in mounts:
-            return lambda: self._made(described, placed)
+            return self._made(placed, str(placed.filesystem), lambda: self._make(described, placed, out))
         parts = self._parts(described, placed)
         return lambda: self._kept(described, placed, parts)
 
-    def _made(self, described: Partition, placed: PlacedPartition) -> Piece:
-        out = self._out(placed)
-        with self.reporter.step(f"partition {placed.name}", detail=str(placed.filesystem)):
-            self._make(described, placed, out)
-        return Piece(path=out)
+    def _made(self, placed: PlacedPartition, detail: str, make: Callable[[], None]) -> Job[Piece]:
+        def job() -> Piece:
+            with self.reporter.step(f"partition {placed.name}", detail=detail):
+                make()
+            return Piece(path=self._out(placed))
+
+        return job
 
     def _kept(self, described: Partition, placed: PlacedPartition, parts: Mapping[str, str]) -> Piece:
         # Split images have their parts from here, as further names of the same files.
@@ -153,6 +151,9 @@ class Imaging:
             "code": code_below(*OF_PARTITIONS),
             **{part: value for mount in mounts if mount for part, value in _touching(self.growth, mount).items()},
         }
+
+    def _make_esp(self, placed: PlacedPartition, layout: Layout, further: Mapping[str, bytes], out: Path) -> None:
+        vfat.make_vfat(self.tools, {**self._boot_files(layout), **further}, placed, out=out, epoch=self.epoch)
 
     def _make(self, described: Partition, placed: PlacedPartition, out: Path) -> None:
         match placed.filesystem:

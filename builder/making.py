@@ -11,6 +11,7 @@ from builder.audit.described import declared_facts
 from builder.audit.engine import audit_tree, check_findings
 from builder.audit.facts import this_host
 from builder.contents import channels_of, packages_of
+from builder.disk.assemble import Pieces
 from builder.disk.image import DESCRIPTOR
 from builder.growth import Growth
 from builder.host.places import cache_directory
@@ -75,28 +76,29 @@ class Maker:
             with reporter.step("audit", detail="nothing that only one machine may have"):
                 check_findings(audit_tree(tree, declared_facts(recipe, this_host(cache_directory()))))
 
-        # The file systems first: the largest of them takes longest, and looking at the tree needs only one processor.
-        done = together({**imaging.jobs(layout), "": audited})
-        pieces = {name: piece for name, piece in done.items() if piece is not None}
-        complete = imaging.completed(layout, pieces, on_esp={ON_ESP: manifest.to_json().encode()})
         shares: list[Share] = []
-
-        def summed() -> Summed:
-            if split:
-                image = directory / f"{recipe.name}{DESCRIPTOR}"
-                return sum_parts(image, imaging.split(layout, complete, image), recipe=recipe.name, reporter=reporter)
-            image = directory / f"{recipe.name}.img"
-            return sum_whole(image, imaging.whole(layout, complete, image), recipe.outputs, reporter=reporter)
 
         def counted() -> None:
             shares.extend(shares_of(self._layers(), manifest))
 
-        sums = together({"": summed, "shares": counted})[""]
-        assert sums is not None
+        # The file systems first: the largest of them takes longest, and looking at the tree needs only one processor.
+        jobs = imaging.jobs(layout, on_esp={ON_ESP: manifest.to_json().encode()})
+        done = together({**jobs, "audit": audited, "shares": counted})
+        pieces = imaging.pieces(layout, {name: piece for name, piece in done.items() if piece is not None})
+        summed = self._summed(imaging, layout, pieces, directory, split=split)
         imaging.clean()
-        finished = publish_image(directory, sums, manifest.model_copy(update={"key": key}), self.lock)
+        finished = publish_image(directory, summed, manifest.model_copy(update={"key": key}), self.lock)
         self._write_report(directory, finished, shares)
         return finished
+
+    def _summed(self, imaging: Imaging, layout: Layout, pieces: Pieces, directory: Path, *, split: bool) -> Summed:
+        recipe = self.loaded.recipe
+        if split:
+            image = directory / f"{recipe.name}{DESCRIPTOR}"
+            parts = imaging.split(layout, pieces, image)
+            return sum_parts(image, parts, recipe=recipe.name, reporter=self.reporter)
+        image = directory / f"{recipe.name}.img"
+        return sum_whole(image, imaging.whole(layout, pieces, image), recipe.outputs, reporter=self.reporter)
 
     def _layers(self) -> list[tuple[str, Path]]:
         return [(layer.name, tree) for layer, tree in zip(self.growth.planned, self.growth.stack(), strict=True)]

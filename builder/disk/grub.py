@@ -62,20 +62,28 @@ def placed_core(core: bytes, *, core_lba: int) -> bytes:
     return bytes(patched)
 
 
-def make_bios_boot(tools: Tools, partition: PlacedPartition, *, esp: PlacedPartition, out: Path) -> bytes:
-    """Make `out`, the content of the BIOS boot partition, and return the boot code for the MBR.
+def boot_code_for(tools: Tools, partition: PlacedPartition) -> bytes:
+    """The 440 bytes for the MBR that start what `make_bios_boot` makes for this partition.
+
+    Raises:
+        BuildFailed: the workshop has no boot.img of GRUB 2.
+    """
+    return boot_code((tools.tree / _IMAGES / "boot.img").read_bytes(), core_lba=_core_lba(partition))
+
+
+def make_bios_boot(tools: Tools, partition: PlacedPartition, *, esp: PlacedPartition, out: Path) -> None:
+    """Make `out`, the content of the BIOS boot partition.
 
     Raises:
         BuildFailed: the core is larger than the partition.
         CommandFailed: grub-mkimage failed.
     """
-    core_lba = partition.start_bytes // SECTOR
     with TemporaryDirectory(dir=out.parent) as scratch:
         # A prefix without a drive means the drive that the BIOS started from, whatever its number is.
         argv = ("grub-mkimage", "-O", "i386-pc", "-p", f"(,gpt{esp.number})/grub", "-o", f"{WORK}/out/core.img")
         sandbox = tools.sandbox(Mount(target=f"{WORK}/out", source=Path(scratch), writable=True))
         sandbox.run((*argv, *MODULES), why="make GRUB's core for legacy BIOS")
-        core = placed_core(Path(scratch, "core.img").read_bytes(), core_lba=core_lba)
+        core = placed_core(Path(scratch, "core.img").read_bytes(), core_lba=_core_lba(partition))
     if len(core) > partition.size_bytes:
         raise BuildFailed(
             f"partition {partition.name} has {format_size(partition.size_bytes)}, "
@@ -85,4 +93,8 @@ def make_bios_boot(tools: Tools, partition: PlacedPartition, *, esp: PlacedParti
     with out.open("wb") as file:
         file.write(core)
         file.truncate(partition.size_bytes)
-    return boot_code((tools.tree / _IMAGES / "boot.img").read_bytes(), core_lba=core_lba)
+
+
+def _core_lba(partition: PlacedPartition) -> int:
+    """The sector of the disk where the core begins."""
+    return partition.start_bytes // SECTOR

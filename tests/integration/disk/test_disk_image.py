@@ -17,7 +17,7 @@ from builder.disk.blockmap import block_map
 from builder.disk.btrfs import make_btrfs
 from builder.disk.ext4 import make_ext4
 from builder.disk.extents import Extent
-from builder.disk.grub import make_bios_boot
+from builder.disk.grub import boot_code_for, make_bios_boot
 from builder.disk.publish import FRAME, Published, publish
 from builder.disk.read import read_table
 from builder.disk.source import Source
@@ -64,10 +64,10 @@ def make_disk(
     content, data = Source(path=tree / "etc"), Source(path=tree / "srv/data")
     make_ext4(bench.tools, content, part("content"), out=pieces["content"], epoch=EPOCH, read_only=True)
     make_ext4(bench.tools, data, part("data"), out=pieces["data"], epoch=EPOCH, read_only=False)
-    code = make_bios_boot(bench.tools, part("bios"), esp=part("esp"), out=pieces["bios"])
+    make_bios_boot(bench.tools, part("bios"), esp=part("esp"), out=pieces["bios"])
     image = bench.directory / "disk.img"
     of = {name: Piece(path=path, key=name if name in kept else None) for name, path in pieces.items()}
-    whole = Pieces(of=of, boot_code=code)
+    whole = Pieces(of=of, boot_code=boot_code_for(bench.tools, part("bios")))
     return layout, image, assemble(bench.tools, layout, whole, image=image, reporter=Reporter())
 
 
