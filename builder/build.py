@@ -74,17 +74,18 @@ def build_image(
         SatchelError: as the error says; `dist/NAME/` is then as it was before.
     """
     final = dist / loaded.recipe.name
+    plans = _Plans(loaded, overlays=overlays, split=split)
     known = None if force else supply.known()
-    standing = None if known is None else _standing(final, _planned(loaded, known, overlays, split)[1])
+    standing = None if known is None else _standing(final, plans.of(known).key)
     if standing is not None:
         return Built(directory=final, manifest=standing, reused=True)
     sweep(dist, _prefix(final))
     recorder = Recorder(reporter)
     with scratch(dist, _prefix(final)) as directory, _logged(directory / LOG):
-        lock = supply.supplied(lambda wanted: _needed(loaded, wanted, overlays))
+        lock = supply.supplied(plans.needed)
         _refuse_early_clock(lock)
         tools = ensure_workshop(lock.tools, Pool(), recorder)
-        growth, key = _planned(loaded, lock, overlays, split)
+        growth = plans.of(lock).growth
         growth.store.sweep()
         grow(growth, tools=tools, reporter=recorder)
         # Loaded only now, because that takes as long as finding an image that stands already.
@@ -92,33 +93,51 @@ def build_image(
 
         with growth.store.scratch("image") as room, growth.tree(room) as tree:
             maker = Maker(loaded=loaded, lock=lock, growth=growth, tree=tree, tools=tools, reporter=recorder)
-            manifest = maker.make(directory, key=key, split=split)
+            manifest = maker.make(directory, key=plans.of(lock).key, split=split)
         _replace(directory, final)
     return Built(directory=final, manifest=manifest, reused=False)
 
 
-def _needed(loaded: Loaded, lock: Lock, overlays: Path) -> Iterator[Deb | Wheel]:
-    """The files that the build will use: a layer that is there already needs none."""
-    if find_workshop(lock.tools) is None:
-        yield from lock.tools
-    growth, _ = _planned(loaded, lock, overlays, split=False)
-    missing = {layer.name for layer in growth.planned if not layer.reused}
-    if missing & {"base", "apt"}:
-        yield from (*lock.base, *lock.apt)
-    yield from (wheel for wheel in lock.wheels if f"pip {wheel.venv}" in missing)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Plan:
+    growth: Growth
+    key: str
+    """Of the image: all that decides it, besides the tree and with it."""
 
 
-def _planned(loaded: Loaded, lock: Lock, overlays: Path, split: bool) -> tuple[Growth, str]:
-    """The layers, and the key of the image: all that decides it besides the tree."""
-    growth = plan_growth(loaded, lock, overlays=overlays, foundation=workshop_identity(lock.tools))
-    parts = {
-        "recipe": portable(loaded.recipe).model_dump_json(),
-        "params": json.dumps(dict(loaded.params), sort_keys=True),
-        "lock": lock_digest(lock),
-        "code": code_below(*OF_IMAGES),
-        "form": "split" if split else "whole",
-    }
-    return growth, key_of(parts, below=growth.key)
+class _Plans:
+    """The plan of a build for each lock that is considered, made once, because it reads every overlay."""
+
+    def __init__(self, loaded: Loaded, *, overlays: Path, split: bool) -> None:
+        self._loaded = loaded
+        self._overlays = overlays
+        self._split = split
+        self._made: dict[str, _Plan] = {}
+
+    def of(self, lock: Lock) -> _Plan:
+        """The plan for a lock."""
+        digest = lock_digest(lock)
+        if digest not in self._made:
+            foundation = workshop_identity(lock.tools)
+            growth = plan_growth(self._loaded, lock, overlays=self._overlays, foundation=foundation)
+            parts = {
+                "recipe": portable(self._loaded.recipe).model_dump_json(),
+                "params": json.dumps(dict(self._loaded.params), sort_keys=True),
+                "lock": digest,
+                "code": code_below(*OF_IMAGES),
+                "form": "split" if self._split else "whole",
+            }
+            self._made[digest] = _Plan(growth=growth, key=key_of(parts, below=growth.key))
+        return self._made[digest]
+
+    def needed(self, lock: Lock) -> Iterator[Deb | Wheel]:
+        """The files of the lock that the build will use: a layer that is there already needs none."""
+        if find_workshop(lock.tools) is None:
+            yield from lock.tools
+        missing = {layer.name for layer in self.of(lock).growth.planned if not layer.reused}
+        if missing & {"base", "apt"}:
+            yield from (*lock.base, *lock.apt)
+        yield from (wheel for wheel in lock.wheels if f"pip {wheel.venv}" in missing)
 
 
 def _refuse_early_clock(lock: Lock) -> None:

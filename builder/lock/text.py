@@ -65,6 +65,8 @@ def _flow(entry: BaseModel) -> str:
 def _word(value: object) -> str:
     """A text in double quotes and a number without, as YAML and JSON both have them."""
     written = json.dumps(value, ensure_ascii=False)
+    if written.isprintable():
+        return written
     # YAML takes some characters for ends of lines and refuses others.
     return "".join(letter if letter.isprintable() else f"\\U{ord(letter):08x}" for letter in written)
 
