@@ -82,8 +82,9 @@ class Maker:
             shares.extend(shares_of(self._layers(), manifest))
 
         # The file systems first: the largest of them takes longest, and looking at the tree needs only one processor.
+        # No partition has a name with a space.
         jobs = imaging.jobs(layout, on_esp={ON_ESP: manifest.to_json().encode()})
-        done = together({**jobs, "audit": audited, "shares": counted})
+        done = together({**jobs, "the audit": audited, "the sizes": counted})
         pieces = imaging.pieces(layout, {name: piece for name, piece in done.items() if piece is not None})
         summed = self._summed(imaging, layout, pieces, directory, split=split)
         imaging.clean()
