@@ -85,7 +85,8 @@ def build_image(
         lock = supply.supplied(plans.needed)
         _refuse_early_clock(lock)
         tools = ensure_workshop(lock.tools, Pool(), recorder)
-        growth = plans.of(lock).growth
+        plan = plans.of(lock)
+        growth = plan.growth
         growth.store.sweep()
         grow(growth, tools=tools, reporter=recorder)
         # Loaded only now, because that takes as long as finding an image that stands already.
@@ -93,7 +94,7 @@ def build_image(
 
         with growth.store.scratch("image") as room, growth.tree(room) as tree:
             maker = Maker(loaded=loaded, lock=lock, growth=growth, tree=tree, tools=tools, reporter=recorder)
-            manifest = maker.make(directory, key=plans.of(lock).key, split=split)
+            manifest = maker.make(directory, key=plan.key, split=split)
         _replace(directory, final)
     return Built(directory=final, manifest=manifest, reused=False)
 

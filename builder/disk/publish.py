@@ -100,7 +100,8 @@ def publish(
         file = stack.enter_context(image.open("rb"))
         size = os.fstat(file.fileno()).st_size
         writer = _Writer(stack.enter_context(zst.open("wb")), level=level) if zst else None
-        pool = stack.enter_context(ThreadPoolExecutor(max_workers=workers + 1, initializer=_give_way))
+        later = os.getpriority(os.PRIO_PROCESS, 0) + _LATER
+        pool = stack.enter_context(ThreadPoolExecutor(workers + 1, initializer=_give_way, initargs=(later,)))
         advance = stack.enter_context(reporter.amount("checksums and compression" if zst else "checksums", size))
         described = pool.submit(_describe, _frames(file.fileno(), size, mapped), writer, pool, window=2 * workers)
         for frame in _frames(file.fileno(), size, mapped):
@@ -116,9 +117,9 @@ def publish(
     )
 
 
-def _give_way() -> None:
+def _give_way(niceness: int) -> None:
     """Let the digest of the whole have a processor of its own: nothing else can make it end sooner."""
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), os.getpriority(os.PRIO_PROCESS, 0) + _LATER)
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
 
 
 def _describe(
