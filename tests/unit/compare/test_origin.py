@@ -55,6 +55,7 @@ FILES: dict[str, dict[str, str]] = {
         "opt/kolibri/pyvenv.cfg": "",
     },
     "kolibri": {"srv/data/kolibri/db.sqlite3": "", "srv/content/kolibri/storage/1": ""},
+    "overlay local-disks": {},
     "overlay pc": {},
     "overlay firstboot": {},
     "units": {},

@@ -44,14 +44,24 @@ def names(overlays: Path) -> list[str]:
 
 def test_what_no_overlay_configures_is_made_right_above_the_packages(overlays: Path) -> None:
     order = ["base", "apt", "initramfs", "users", "pip /opt/kolibri", "kolibri"]
-    assert names(overlays) == [*order, "overlay pc", "overlay firstboot", "overlay kolibri", "units", "system"]
+    assert names(overlays) == [
+        *order,
+        *(f"overlay {name}" for name in ("local-disks", "pc", "firstboot", "kolibri")),
+        "units",
+        "system",
+    ]
 
 
 @pytest.mark.parametrize("path", ["etc/initramfs-tools/modules", "etc/modprobe.d/no-beep.conf"])
 def test_overlays_that_configure_the_initramfs_come_first(overlays: Path, path: str) -> None:
     add(overlays, "firstboot", path)
     order = ["base", "apt", "users", "pip /opt/kolibri", "kolibri", "overlay firstboot", "initramfs"]
-    assert names(overlays) == [*order, "overlay pc", "overlay kolibri", "units", "system"]
+    assert names(overlays) == [
+        *order,
+        *(f"overlay {name}" for name in ("local-disks", "pc", "kolibri")),
+        "units",
+        "system",
+    ]
 
 
 def parts(wanted: Lock, overlays: Path) -> dict[str, dict[str, str]]:
