@@ -71,6 +71,8 @@ def main() -> None:
                 print(f"{number}  {contestant.name:8}  {case:30}  {line(cost)}", flush=True)
                 if case is not Case.PACKAGE:
                     packages[contestant.name] = contestant.packages()
+    for contestant in contestants:
+        contestant.leave()
     if set(options.only) != set(CONTESTANTS) or set(options.cases) != set(Case):
         print("only a part was measured, so nothing is written")
         return

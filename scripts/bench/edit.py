@@ -46,6 +46,7 @@ def main() -> None:
         satchel.edited.write_text(f"{unit}# Edited in round {number}.\n")
         edits.append(satchel.build(Case.OVERLAY))
         print(f"{number}  {Case.OVERLAY:30}  {line(edits[-1])}", flush=True)
+    satchel.leave()
     ratio = median(cost.seconds for cost in edits) / median(cost.seconds for cost in cold)
     data = satchel.image.stat().st_blocks * 512
     facts = {

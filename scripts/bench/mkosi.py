@@ -13,7 +13,7 @@ from measure import Cost
 
 from builder.host.command import run
 from builder.host.network import proxy_environment
-from builder.host.places import remove_tree
+from builder.host.places import OVERLAYS, remove_tree
 from builder.host.sandbox import Mount, Sandbox
 from builder.host.tools import SUITE, WORK, apt_mirror
 
@@ -59,6 +59,8 @@ class Mkosi(Contestant):
         self._make_tree()
         shutil.rmtree(self._project, ignore_errors=True)
         shutil.copytree(PROJECT, self._project)
+        # What goes into the initramfs is what the recipe says, so that neither makes a larger one.
+        shutil.copytree(OVERLAYS / "local-disks", self._project / "mkosi.skeleton")
         for name in ("cache", "output", "packages", "workspace"):
             (self._job / name).mkdir(exist_ok=True)
         self._write_sources()
@@ -69,7 +71,7 @@ class Mkosi(Contestant):
         """A cold build finds packages and their lists only; the others find what `Incremental=` keeps."""
         if case is Case.COLD:
             for path in [*(self._job / "cache").iterdir(), *(self._job / "output").iterdir()]:
-                remove_tree(path)
+                self.put_away(path)
         if case is Case.UNCHANGED:
             self._mkosi(why="fill the incremental cache")
 

@@ -13,7 +13,7 @@ from contestant import ADDED_PACKAGE, Case, Contestant
 from measure import Cost
 
 from builder import __version__
-from builder.host.places import REPOSITORY, remove_tree
+from builder.host.places import REPOSITORY
 
 KEPT: Final = ("pool", "locks", "workshop", "lab", "tools")
 """Of the cache when a build is to be cold: downloads, what they were resolved to, and trees of tools. mkosi has its
@@ -65,7 +65,7 @@ class Satchel(Contestant):
         if case is Case.COLD:
             for path in [*self._cache.iterdir(), self.room / "dist"]:
                 if path.name not in KEPT and path.is_dir():
-                    remove_tree(path)
+                    self.put_away(path)
         self._ask_for_package(add=case is Case.PACKAGE)
 
     def build(self, case: Case) -> Cost:
