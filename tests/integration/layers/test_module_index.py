@@ -6,16 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from builder.growth import Growth, plan_growth
-from builder.host.places import OVERLAYS, RECIPES
+from builder.growth import Growth
 from builder.host.pool import Pool
 from builder.host.sandbox import Sandbox
-from builder.host.store import Store
-from builder.host.tools import ensure_workshop, workshop_identity
+from builder.host.tools import ensure_workshop
 from builder.layers.modules import place_index
-from builder.lock.text import read_lock
 from builder.progress import Reporter
-from builder.recipe.load import load_recipe
+from tests.integration.default_tree import default_tree
 
 BY_DEPMOD = "modules.*"
 BY_THE_KERNEL = {"modules.builtin", "modules.builtin.modinfo", "modules.order"}
@@ -24,11 +21,7 @@ BY_THE_KERNEL = {"modules.builtin", "modules.builtin.modinfo", "modules.order"}
 @contextmanager
 def grown() -> Iterator[tuple[Growth, Path, Path]]:
     """The default image's tree, its growth, and the directory of its modules."""
-    loaded = load_recipe(RECIPES / "kolibri-pc.yml")
-    lock = read_lock(RECIPES / "kolibri-pc.lock")
-    assert lock is not None
-    growth = plan_growth(loaded, lock, overlays=OVERLAYS, foundation=workshop_identity(lock.tools))
-    with Store("layers").scratch("test") as scratch, growth.tree(scratch) as tree:
+    with default_tree() as (growth, tree):
         (modules,) = (tree / "usr/lib/modules").iterdir()
         yield growth, tree, modules
 
