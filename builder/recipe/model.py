@@ -359,6 +359,11 @@ class FirstBoot(Part):
     """The host name; `{code}` becomes the facility code in small letters."""
     facility: Facility | None = None
     """The Kolibri facility; none when the image has no Kolibri."""
+    minutes: Annotated[int, Field(ge=1, le=240)] = 30
+    """How long first boot may take in all; what is not done by then is an error, and the next start goes on with it."""
+    on_new_machine: Literal["record", "ask", "fork"] = "record"
+    """What a device does whose disk finds itself in another machine: `record` carries on and writes it down, `ask`
+    keeps services closed until a person says whether it was moved or copied, `fork` becomes a new facility."""
 
 
 class HttpCheck(Part):

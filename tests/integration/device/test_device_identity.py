@@ -14,7 +14,16 @@ from firstboot.device import Device
 from firstboot.steps import machine_id, ssh_keys
 
 SETTINGS = Settings(
-    recipe="r", hostname="h", facility=None, kolibri=None, console_users=(), grow=None, esp=None, mounts=()
+    recipe="r",
+    hostname="h",
+    facility=None,
+    kolibri=None,
+    console_users=(),
+    minutes=30,
+    on_new_machine="record",
+    grow=None,
+    esp=None,
+    mounts=(),
 )
 
 

@@ -80,6 +80,8 @@ def device(tmp_path: Path, kolibri_venv: Path) -> Device:
             zip_port=zip_port,
         ),
         console_users=(),
+        minutes=30,
+        on_new_machine="record",
         grow=None,
         esp=None,
         mounts=("/", "/srv/content", "/srv/data"),

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import re
 
-from firstboot import password
+from seed import password
 
 
 def test_words_are_the_published_ones() -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from firstboot import code
+from seed import code
 
 CODES = [code.mint(random.Random(seed).randrange) for seed in range(200)]
 

@@ -17,7 +17,16 @@ from firstboot.journal import Facts, Journal
 from firstboot.screen import Screen
 
 SETTINGS = Settings(
-    recipe="r", hostname="h", facility=None, kolibri=None, console_users=(), grow=None, esp=None, mounts=()
+    recipe="r",
+    hostname="h",
+    facility=None,
+    kolibri=None,
+    console_users=(),
+    minutes=30,
+    on_new_machine="record",
+    grow=None,
+    esp=None,
+    mounts=(),
 )
 
 

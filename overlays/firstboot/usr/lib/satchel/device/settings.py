@@ -40,6 +40,10 @@ class Settings:
     """`{code}` stands for the facility code in small letters."""
     facility: Facility | None
     kolibri: Kolibri | None
+    minutes: int
+    """How long first boot may take in all."""
+    on_new_machine: str
+    """`record`, `ask` or `fork`: what to do when the disk finds itself in another machine."""
     console_users: tuple[str, ...]
     """Accounts that get the administrator's password for the console."""
     grow: str | None

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from device import files
 from device.commands import run as run_command
-from firstboot import password
 from firstboot.device import Device
 from firstboot.journal import Facts
+from seed import password
 
 
 def run(device: Device) -> Facts:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 from device import files
-from firstboot import code
 from firstboot.device import Device
 from firstboot.journal import Facts
+from seed import code
 
 
 def run(device: Device) -> Facts:
