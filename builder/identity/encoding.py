@@ -21,16 +21,12 @@ _KINDS: Final = {
 """What files of other kinds begin with."""
 
 
-def decoded(path: Path) -> tuple[bytes, str]:
+def decoded(path: Path, data: bytes) -> tuple[bytes, str]:
     """The mark of its byte order, if there is one, and the text.
 
     Raises:
-        SitesError: it cannot be read, is empty, or is not UTF-8.
+        SitesError: it is empty, or is not UTF-8.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise SitesError([_problem(path, f"it cannot be read: {error.strerror}")]) from error
     if not data.strip():
         raise SitesError(
             [_problem(path, "it is empty", hint="`satchel sites new 3` shows what a site list looks like")]
