@@ -104,7 +104,7 @@ COLUMNS: Final = _table(
     Column(
         name="code",
         meaning="the facility code; blank until `satchel sites mint` fills it in",
-        example="K7M3-Q2XC",
+        example="K7M3-Q2XG",
         rule=rules.facility_code,
         unique=True,
         normalize=_normal_code,

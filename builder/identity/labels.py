@@ -1,6 +1,6 @@
 """The label sheet: a page to print on stickers, one for each device, with what a technician or a teacher needs of it.
 
-Sheets of stickers are described by their makers' own measures. The template and its style lie beside this file.
+The template and its style lie beside this file.
 """
 
 from __future__ import annotations
@@ -14,82 +14,16 @@ import segno
 from markupsafe import Markup
 from segno import helpers
 
-from builder.errors import SitesError
+from builder.errors import Problem, SitesError
+from builder.identity import pages
 from builder.identity.matching import site_for
+from builder.identity.pages import Letters, Page
 from builder.identity.pattern import fill
 from builder.identity.sites import Site, SiteList
 from builder.recipe.problems import shown
 from builder.templates import page_environment
 
 _BESIDE: Final = Path(__file__).parent
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    """A sheet of stickers; all measures are millimetres."""
-
-    called: str
-    paper: str
-    width: float
-    height: float
-    columns: int
-    rows: int
-    label_width: float
-    label_height: float
-    gap: float
-    """Between columns; there is none between rows."""
-    qr: float
-    """The width of a QR code."""
-
-    @property
-    def left(self) -> float:
-        """The margin at the left, which is that at the right."""
-        return round((self.width - self.columns * self.label_width - (self.columns - 1) * self.gap) / 2, 3)
-
-    @property
-    def top(self) -> float:
-        """The margin at the top, which is that at the bottom."""
-        return round((self.height - self.rows * self.label_height) / 2, 3)
-
-
-PAGES: Final = {
-    "a4-8": Page(
-        called="A4, 8 labels of 99.1 x 67.7 mm, such as Avery L7165",
-        paper="A4",
-        width=210,
-        height=297,
-        columns=2,
-        rows=4,
-        label_width=99.1,
-        label_height=67.7,
-        gap=2.5,
-        qr=26,
-    ),
-    "a4-14": Page(
-        called="A4, 14 labels of 99.1 x 38.1 mm, such as Avery L7163",
-        paper="A4",
-        width=210,
-        height=297,
-        columns=2,
-        rows=7,
-        label_width=99.1,
-        label_height=38.1,
-        gap=2.5,
-        qr=20,
-    ),
-    "letter-10": Page(
-        called="US Letter, 10 labels of 4 x 2 in, such as Avery 5163",
-        paper="letter",
-        width=215.9,
-        height=279.4,
-        columns=2,
-        rows=5,
-        label_width=101.6,
-        label_height=50.8,
-        gap=4.76,
-        qr=23,
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,63 +52,99 @@ class Label:
     code: str
     facility: str | None
     location: str | None
-    hostname: str
-    address: str | None
-    wifi: str | None
-    admin: str | None
-    passphrase: str | None = field(repr=False)
-    password: str | None = field(repr=False)
-    squares: tuple[Square, ...]
+    lines: tuple[tuple[str, str], ...] = field(repr=False)
+    """Names and values."""
+    letters: Letters
+    squares: tuple[Square, ...] = field(repr=False)
 
 
-def labels_of(
-    found: SiteList, defaults: Defaults, *, only: Sequence[str] = (), secrets: bool = False
-) -> tuple[Label, ...]:
-    """The labels of a list, or of the sites with these codes, in this order.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelSheet:
+    """The page, and whether it shows passwords."""
+
+    html: str
+    labels: int
+    secret: bool
+
+
+def label_sheet(
+    found: SiteList,
+    defaults: Defaults,
+    page: Page,
+    *,
+    only: Sequence[str] = (),
+    secrets: bool = False,
+    skip: int = 0,
+    cut_lines: bool = False,
+) -> LabelSheet:
+    """The labels of a list, or of the sites with the codes in `only`, as HTML that needs nothing else.
+
+    Only with `secrets` does it show passwords, and a protected network as a QR code. `skip` leaves stickers free that
+    were used already.
 
     Raises:
         UnknownSite: the list has no such code.
-        SitesError: a site has no code yet.
+        SitesError: a site has no code yet, or too long values for its sticker.
     """
     chosen = [site for code in only if (site := site_for(found.sites, code=code))] or found.sites
-    hint = f"`satchel sites mint {shown(found.sheet.file)}` fills blank codes in"
-    without = [found.problem(site, "it has no code yet", hint=hint) for site in chosen if site.code is None]
-    if without:
-        raise SitesError(without)
-    return tuple(label_of(site, site.code, defaults, secrets=secrets) for site in chosen if site.code)
-
-
-def label_of(site: Site, code: str, defaults: Defaults, *, secrets: bool) -> Label:
-    """The label of a site; only with `secrets` does it show passwords, and a protected network as a QR code."""
-    hostname = fill(site.hostname or defaults.hostname, {"code": code.lower()})
-    facility = site.facility or defaults.facility
-    address = f"http://{hostname}:{defaults.port}/" if defaults.port else None
-    return Label(
-        code=code,
-        facility=fill(facility, {"code": code}) if facility else None,
-        location=site.location,
-        hostname=hostname,
-        address=address,
-        wifi=site.wifi_ssid,
-        admin=site.admin or defaults.admin,
-        passphrase=site.wifi_passphrase if secrets else None,
-        password=site.admin_password if secrets else None,
-        squares=_squares(site, address, secrets=secrets),
-    )
-
-
-def render(labels: Sequence[Label], page: Page, *, skip: int = 0, cut_lines: bool = False) -> str:
-    """The sheet as HTML that needs nothing else; `skip` leaves stickers free that were used already."""
-    size = page.columns * page.rows
-    places: list[Label | None] = [*[None] * skip, *labels]
+    problems: list[Problem] = []
+    labels = [label for site in chosen if (label := _label(found, site, defaults, page, problems, secrets=secrets))]
+    if problems:
+        raise SitesError(problems)
+    secret = secrets and any(site.has_secrets for site in chosen)
     template = page_environment().from_string((_BESIDE / "labels.html.j2").read_text(encoding="utf-8"))
-    return template.render(
+    places: list[Label | None] = [*[None] * skip, *labels]
+    size = page.columns * page.rows
+    html = template.render(
         page=page,
+        pages=pages,
         sheets=[places[first : first + size] for first in range(0, len(places), size)],
         cut_lines=cut_lines,
-        secret=any(label.password or label.passphrase for label in labels),
+        secret=secret,
         style=Markup((_BESIDE / "labels.css").read_text(encoding="utf-8")),
     )
+    return LabelSheet(html=html, labels=len(labels), secret=secret)
+
+
+def _label(
+    found: SiteList, site: Site, defaults: Defaults, page: Page, problems: list[Problem], *, secrets: bool
+) -> Label | None:
+    if site.code is None:
+        hint = f"`satchel sites mint {shown(found.sheet.file)}` fills blank codes in"
+        problems.append(found.problem(site, "it has no code yet", hint=hint))
+        return None
+    hostname = fill(site.hostname or defaults.hostname, {"code": site.code.lower()})
+    address = f"http://{hostname}:{defaults.port}/" if defaults.port else None
+    facility = site.facility or defaults.facility
+    lines = tuple(_lines(site, hostname, address, defaults, secrets=secrets))
+    squares = _squares(site, address, secrets=secrets)
+    letters = page.letters([value for _, value in lines], squares=len(squares))
+    if letters is None:
+        hint = "choose larger labels, or shorten the longest of them"
+        problems.append(found.problem(site, "its address, network and passwords do not fit on the label", hint=hint))
+        return None
+    return Label(
+        code=site.code,
+        facility=fill(facility, {"code": site.code}) if facility else None,
+        location=site.location if page.with_location else None,
+        lines=lines,
+        letters=letters,
+        squares=squares,
+    )
+
+
+def _lines(
+    site: Site, hostname: str, address: str | None, defaults: Defaults, *, secrets: bool
+) -> list[tuple[str, str]]:
+    lines = [("Address", address.removesuffix("/")) if address else ("Name", hostname)]
+    if site.wifi_ssid:
+        lines.append(("Wi-Fi", site.wifi_ssid))
+    if secrets and site.wifi_passphrase:
+        lines.append(("Passphrase", site.wifi_passphrase))
+    if secrets and site.admin_password:
+        lines += [("User", admin)] if (admin := site.admin or defaults.admin) else []
+        lines.append(("Password", site.admin_password))
+    return lines
 
 
 def _squares(site: Site, address: str | None, *, secrets: bool) -> tuple[Square, ...]:

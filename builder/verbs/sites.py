@@ -11,9 +11,10 @@ from pathlib import Path
 from builder.errors import ArtifactError, SitesError
 from builder.host.whole import write_whole
 from builder.identity.columns import COLUMNS, header_name, name_problem
-from builder.identity.labels import PAGES, Defaults, labels_of, render
+from builder.identity.labels import Defaults, label_sheet
 from builder.identity.matching import site_for
 from builder.identity.mint import mint
+from builder.identity.pages import PAGES
 from builder.identity.sheet import SEPARATORS
 from builder.identity.site_seed import seed_of, shown_seed
 from builder.identity.sites import SiteList, checked, examine, read_bytes, read_sites
@@ -80,7 +81,7 @@ def declare(family: Verbs) -> None:
     examples = (
         "sites labels sites.csv --out labels.html",
         "sites labels sites.csv --out labels.html --with-passwords --page a4-14",
-        "sites labels sites.csv --out two.html --only K7M3-Q2XC 9F4T-1B6Y --skip 3",
+        "sites labels sites.csv --out two.html --only K7M3-Q2XG 9F4T-1B62 --skip 3",
     )
     verb = verbs.add("labels", labels, "make a page of labels to print on stickers", *examples)
     _takes_list(verb)
@@ -95,7 +96,7 @@ def declare(family: Verbs) -> None:
         "--recipe", default="kolibri-pc", help="the recipe that says what a row leaves blank (kolibri-pc)"
     )
 
-    examples = ("sites show sites.csv K7M3-Q2XC", "sites show sites.csv 12 --secrets")
+    examples = ("sites show sites.csv K7M3-Q2XG", "sites show sites.csv 12 --secrets")
     verb = verbs.add("show", show, "show the seed that a device would be given", *examples)
     _takes_list(verb)
     verb.add_argument("site", metavar="CODE|ROW", help="the code of a device, or the number of its row")
@@ -174,11 +175,17 @@ def labels(arguments: Namespace) -> int:
         admin=facility.admin if facility else None,
         port=recipe.kolibri.port if recipe.kolibri else None,
     )
-    found = checked(arguments.file)
-    made = labels_of(found, defaults, only=arguments.only, secrets=arguments.with_passwords)
-    page = render(made, PAGES[arguments.page], skip=arguments.skip, cut_lines=arguments.cut_lines)
-    _write(arguments.out, page.encode(), secret=any(label.password or label.passphrase for label in made))
-    print(f"{shown(arguments.out)}: {len(made)} labels")
+    sheet = label_sheet(
+        checked(arguments.file),
+        defaults,
+        PAGES[arguments.page],
+        only=arguments.only,
+        secrets=arguments.with_passwords,
+        skip=arguments.skip,
+        cut_lines=arguments.cut_lines,
+    )
+    _write(arguments.out, sheet.html.encode(), secret=sheet.secret)
+    print(f"{shown(arguments.out)}: {sheet.labels} labels")
     return 0
 
 
