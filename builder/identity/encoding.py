@@ -27,7 +27,8 @@ def decoded(path: Path, data: bytes) -> tuple[bytes, str]:
     Raises:
         SitesError: it is empty, or is not UTF-8.
     """
-    if not data.strip():
+    mark = codecs.BOM_UTF8 if data.startswith(codecs.BOM_UTF8) else b""
+    if not data[len(mark) :].strip():
         raise SitesError(
             [_problem(path, "it is empty", hint="`satchel sites new 3` shows what a site list looks like")]
         )
@@ -37,7 +38,6 @@ def decoded(path: Path, data: bytes) -> tuple[bytes, str]:
     if kind:
         raise SitesError([_problem(path, f"this is {kind}", hint=_AS_UTF8)])
     try:
-        mark = codecs.BOM_UTF8 if data.startswith(codecs.BOM_UTF8) else b""
         return mark, data[len(mark) :].decode()
     except UnicodeDecodeError:
         raise SitesError(_wrong_bytes(path, data)) from None

@@ -119,7 +119,8 @@ def read_sheet(path: Path, data: bytes, *, likeness: Callable[[Sequence[str]], i
     separator = told[1] if told else max(SEPARATORS, key=lambda each: likeness(header(each)))
     mistakes: list[tuple[Cell, str]] = []
     rows = tuple(_rows(text, separator, begin, mistakes))
-    problems = tuple(_problem(path, cell, message) for cell, message in mistakes)
+    hint = "a quote inside a value is written twice, and the value stands between quotes"
+    problems = tuple(_problem(path, cell, message, hint=hint) for cell, message in mistakes)
     return Sheet(file=path, mark=mark, text=text, separator=separator, rows=rows, problems=problems)
 
 
