@@ -29,9 +29,8 @@ def decoded(path: Path, data: bytes) -> tuple[bytes, str]:
     """
     mark = codecs.BOM_UTF8 if data.startswith(codecs.BOM_UTF8) else b""
     if not data[len(mark) :].strip():
-        raise SitesError(
-            [_problem(path, "it is empty", hint="`satchel sites new 3` shows what a site list looks like")]
-        )
+        hint = "`satchel sites new 3` shows what a site list looks like"
+        raise SitesError([_problem(path, "it is empty", hint=hint)])
     kind = next((kind for beginning, kind in _KINDS.items() if data.startswith(beginning)), None)
     if kind is None and b"\0" in data:
         kind = _UTF16 if b"\0" in data[:2] else "damaged: it holds zero bytes"
