@@ -160,6 +160,7 @@ def _squares(site: Site, address: str | None, *, secrets: bool) -> tuple[Square,
 
 
 def _square(caption: str, text: str) -> Square:
-    made = segno.make_qr(text, error="m", encoding="utf-8")
+    # Without a mark of their encoding, letters beyond ASCII are guesswork: zbar takes them for Japanese.
+    made = segno.make_qr(text, error="m", encoding="utf-8", eci=not text.isascii())
     # A drawing of our own; nothing that people wrote stands in it.
     return Square(caption=caption, svg=Markup(made.svg_inline(omitsize=True, border=4, svgclass=None, lineclass=None)))

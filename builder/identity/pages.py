@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-PADDING: Final = (2.5, 4.0)
+PADDING: Final = (2.5, 3.5)
 """Above and below, left and right: printers do not hit stickers exactly."""
 CODE_LINE: Final = 7.4
 FACILITY_LINE: Final = 4.5
@@ -104,7 +104,7 @@ PAGES: Final = {
         label_width=99.1,
         label_height=67.7,
         gap=2.5,
-        qr=24,
+        qr=22.5,
         stacked=True,
         facility_lines=2,
         with_location=True,
