@@ -151,7 +151,7 @@ def _squares(site: Site, address: str | None, *, secrets: bool) -> tuple[Square,
     """First the network, then the address: the order in which a visitor's telephone needs them."""
     squares = []
     if site.wifi_ssid and (secrets or site.wifi_passphrase is None):
-        protection = "WPA" if site.wifi_passphrase else None
+        protection = "WPA" if site.wifi_passphrase else "nopass"
         network = helpers.make_wifi_data(ssid=site.wifi_ssid, password=site.wifi_passphrase, security=protection)
         squares.append(_square("Join the Wi-Fi", network))
     if address:
