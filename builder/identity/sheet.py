@@ -81,17 +81,23 @@ class Sheet:
 
         Nothing else changes. The values need no quotes; they get them where the old value had some.
         """
-        text = self.text
-        for row in sorted(self.rows, key=lambda row: row.number, reverse=True):
-            new = dict(values.get(row.number, {}))
+        pieces: list[str] = []
+        done = 0
+        for row in self.rows:
+            new = values.get(row.number, {})
             beyond = range(len(row.cells), max(new, default=0) + 1)
+            edits = [
+                (cell.start, cell.end, self._quoted(cell, new[cell.index])) for cell in row.cells if cell.index in new
+            ]
             end = row.cells[-1].end
-            text = text[:end] + "".join(self.separator + new.pop(index, "") for index in beyond) + text[end:]
-            for index, value in sorted(new.items(), reverse=True):
-                cell = row.cells[index]
-                quote = '"' if text[cell.start : cell.end].startswith('"') else ""
-                text = text[: cell.start] + quote + value + quote + text[cell.end :]
-        return self.mark + text.encode()
+            edits.append((end, end, "".join(self.separator + new.get(index, "") for index in beyond)))
+            for start, end, replacement in edits:
+                pieces += [self.text[done:start], replacement]
+                done = end
+        return self.mark + "".join([*pieces, self.text[done:]]).encode()
+
+    def _quoted(self, cell: Cell, value: str) -> str:
+        return f'"{value}"' if self.text[cell.start : cell.end].startswith('"') else value
 
 
 def letters(index: int) -> str:
