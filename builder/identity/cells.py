@@ -11,7 +11,7 @@ from builder.errors import Problem
 from builder.identity import pattern
 from builder.identity.columns import Column, column_of, header_name
 from builder.identity.damage import damage
-from builder.identity.header import is_known
+from builder.identity.header import IN_QUOTES, is_known
 from builder.identity.sheet import SEPARATORS, Cell, Row, Sheet
 from builder.recipe.problems import quoted, suggest
 
@@ -67,8 +67,8 @@ def _copied_or_joined(sheet: Sheet, row: Row, names: Sequence[str]) -> Problem |
         return sheet.problem(first, "this row is the header again", hint="delete the row")
     other = next((other for other in SEPARATORS if texts[0].count(other) >= max(1, len(names) - 2)), None)
     if other and not any(text.strip() for text in texts[1:]):
-        message = f"this row is separated by {SEPARATORS[other]}, and the header by {_name(sheet.separator)}"
-        return sheet.problem(first, message)
+        separated = f"this row is separated by {SEPARATORS[other]}, and the header by {_name(sheet.separator)}"
+        return sheet.problem(first, IN_QUOTES if other == sheet.separator else separated)
     return None
 
 
