@@ -24,6 +24,29 @@ def write(path: Path, text: str, *, mode: int = 0o644) -> None:
     sync_directory(path.parent)
 
 
+def overwrite(path: Path, text: str) -> bool:
+    """Write over a file without changing its size or its place, and make it durable; the rest becomes empty lines.
+
+    Returns:
+        False, and nothing is written, when there is no such file or the text does not fit.
+    """
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return False
+    try:
+        data, room = text.encode(), os.fstat(descriptor).st_size
+        if len(data) > room:
+            return False
+        rest = memoryview(data + b"\n" * (room - len(data)))
+        while rest:
+            rest = rest[os.pwrite(descriptor, rest, room - len(rest)) :]
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    return True
+
+
 def sync_directory(path: Path) -> None:
     """Make the names in a directory durable."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)

@@ -14,6 +14,9 @@ from device.commands import BASE_ENVIRONMENT
 from device.paths import Paths
 from device.settings import Settings
 
+GIVEN = "given"
+"""The fact about a password that came with the seed: whoever wrote it knows it, so no screen shows it."""
+
 
 def text(*, recipe: str, code: str, hostname: str, port: int | None, admin: str, password: str | None) -> str:
     """The notice, in agetty's notation: `\\4` becomes the address of the first network card that is up."""
@@ -41,7 +44,8 @@ def show(paths: Paths, notice: str) -> None:
 def current(paths: Paths, settings: Settings, facts: dict[str, str]) -> str:
     """The notice of a device whose first boot is done."""
     shown = settings.facility is not None or bool(settings.console_users)
-    admin = settings.facility.admin if settings.facility else ", ".join(settings.console_users)
+    admin = facts.get("admin") or ", ".join(settings.console_users)
+    shown &= facts.get("admin_password") != GIVEN
     return text(
         recipe=settings.recipe,
         code=facts["code"],
