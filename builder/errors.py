@@ -41,7 +41,7 @@ class SatchelError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Problem:
-    """One thing wrong with a recipe, at the place that a person has to edit."""
+    """One thing wrong with a recipe or a site list, at the place that a person has to edit."""
 
     file: str
     line: int
@@ -65,8 +65,12 @@ class RecipeError(SatchelError):
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
-        count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
-        super().__init__("\n".join([*map(str, self.problems), f"{count} found"]))
+        super().__init__(_listed(self.problems))
+
+
+def _listed(problems: Sequence[Problem]) -> str:
+    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+    return "\n".join([*map(str, problems), f"{count} found"])
 
 
 class PlanError(SatchelError):
@@ -147,6 +151,17 @@ class ArtifactError(SatchelError):
 
     exit_code = 10
     meaning = "an image or manifest cannot be read"
+
+
+class SitesError(SatchelError):
+    """A site list is wrong, or a device cannot be told what it says. Holds every problem found, in reading order."""
+
+    exit_code = 11
+    meaning = "a site list or seed has problems (all of them are listed)"
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(_listed(self.problems))
 
 
 def exit_codes() -> dict[int, str]:
