@@ -16,10 +16,10 @@ from builder.disk.image import DESCRIPTOR
 from builder.growth import Growth
 from builder.host.places import cache_directory
 from builder.host.tools import Tools
+from builder.identity.reserved import reserved_files
 from builder.imaging import Imaging
 from builder.lock.model import Lock
 from builder.lock.text import lock_digest
-from builder.identity.reserved import reserved_files
 from builder.manifest import ON_ESP, DiskRecord, Manifest, PartitionRecord, SeedPlace, portable
 from builder.plan.layout import Layout
 from builder.progress import Recorder

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from builder.recipe.model import FileSystem, Recipe
 from seed import places
+
+from builder.recipe.model import FileSystem, Recipe
 
 _OVERLAY: Final = "firstboot"
 """What takes a seed and writes the report."""
