@@ -36,7 +36,7 @@ def nursery(recipe: str, manifest: Manifest | None) -> Iterator[tuple[Nursery, F
     chosen = {name: str(value) for name, value in manifest.params.items()} if manifest else {}
     loaded = load_recipe(recipe_path(recipe), settings=chosen)
     kolibri, first_boot = loaded.recipe.kolibri, loaded.recipe.firstboot
-    if kolibri is None or first_boot is None:
+    if kolibri is None:
         raise PlanError(f"the recipe {recipe} has no Kolibri, so no facility can be born for it")
     enter()
     reporter = reporter_for("auto")
