@@ -1,9 +1,9 @@
 """Prove an image: boot two devices from it, at once where the host can, and hear what they say of themselves.
 
-Machine A boots the first firmware on a card larger than the smallest one, with a seed that tells it who to become: first
-boot, a look from outside, a restart, power-off. Machine B is its clone without a seed: the other firmware, the smallest
-card, an AHCI disk as in real computers. So one run proves the boot methods, the recipe's checks, growing, drivers, that
-a seed is taken and its secrets removed, that identities differ and that they stay.
+Machine A boots the first firmware on a card larger than the smallest one, with a seed that tells it who to become:
+first boot, a look from outside, a restart, power-off. Machine B is its clone without a seed: the other firmware, the
+smallest card, an AHCI disk as in real computers. So one run proves the boot methods, the recipe's checks, growing,
+drivers, that a seed is taken and its secrets removed, that identities differ and that they stay.
 """
 
 from __future__ import annotations

@@ -150,6 +150,8 @@ def _added(before: Path, after: Path) -> dict[str, Row]:
                     hint="let the facility be born on the device, without --born; and please report it",
                 )
             rows[table] = dict(zip(columns, (there - known).pop(), strict=True))
+    if missing := sorted(set(born.TABLES) - set(rows)):
+        raise BuildFailed(f"Kolibri did not make a whole facility: there is nothing new in {', '.join(missing)}")
     return rows
 
 

@@ -38,7 +38,7 @@ def seed_for(choice: Choice, *, image: str | None) -> Seed:
         UsageError: the options do not go together.
         SatchelError: there is no such site, or something that cannot be used.
     """
-    seed = changed(_begun(choice, image), dict(choice.values), source="--set")
+    seed = changed(_begun(choice, image), choice.values)
     return replace(seed, taken=False)
 
 

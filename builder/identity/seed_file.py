@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from seed import document
 from seed.document import Seed, SeedError
 
-from builder.errors import ArtifactError, Problem, SitesError
+from builder.errors import ArtifactError, Problem, SitesError, UsageError
 
 FILE: Final = document.FILE
 ROOM: Final = document.ROOM
@@ -46,16 +47,17 @@ def read_seed(path: Path) -> Seed | None:
     return seed_in(data, source=str(path))
 
 
-def changed(seed: Seed, values: dict[str, str], *, source: str) -> Seed:
-    """A seed with other values, by names such as `facility.name`.
+def changed(seed: Seed, values: Mapping[str, str]) -> Seed:
+    """A seed with other values from the command line, by names such as `facility.name`.
 
     Raises:
-        SitesError: one of them cannot be used.
+        UsageError: one of them cannot be used.
     """
     try:
         return document.with_values(seed, values)
     except SeedError as error:
-        raise _explained(error, source) from error
+        details = "\n".join(problem.message for problem in error.problems)
+        raise UsageError("--set: the seed cannot be changed so", details=details) from error
 
 
 def rendered(seed: Seed) -> bytes:

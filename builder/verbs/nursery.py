@@ -33,7 +33,7 @@ def nursery(recipe: str, manifest: Manifest | None) -> Iterator[tuple[Nursery, F
     Raises:
         PlanError: the recipe has no Kolibri, or makes another image by now.
     """
-    chosen = {name: str(value) for name, value in manifest.params.items()} if manifest else {}
+    chosen = {name: _written(value) for name, value in manifest.params.items()} if manifest else {}
     loaded = load_recipe(recipe_path(recipe), settings=chosen)
     kolibri, first_boot = loaded.recipe.kolibri, loaded.recipe.firstboot
     if kolibri is None:
@@ -61,3 +61,8 @@ def nursery(recipe: str, manifest: Manifest | None) -> Iterator[tuple[Nursery, F
             inside=_ROOM,
         )
         yield made, first_boot
+
+
+def _written(value: str | int | bool) -> str:
+    """A parameter as a person would give it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from argparse import Namespace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,17 @@ if TYPE_CHECKING:
     # Found by way of `builder.identity`.
     from seed.born import Born
     from seed.document import Seed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """A seed and what came with it."""
+
+    seed: Seed
+    child: Born | None = None
+    """The facility that was born for it."""
+    minted: bool = False
+    """Its password was made here, and nobody has seen it yet."""
 
 
 def declare(family: Verbs) -> None:
@@ -112,11 +124,11 @@ def write(arguments: Namespace) -> int:
             hint="it is another image, or somebody edited the seed on another computer",
         )
     _require_free(place, again=arguments.again)
-    seed, child = _told(arguments, place.manifest)
-    data = rendered(seed)
+    told = _told(arguments, place.manifest)
+    data = rendered(told.seed)
     if not arguments.dry_run:
         write_place(place, data)
-    _tell(seed, child, arguments, done=f"{place.target} has its seed", where=str(place.target))
+    _tell(told, arguments, done=f"{place.target} has its seed", where=str(place.target))
     return 0
 
 
@@ -150,10 +162,10 @@ def check(arguments: Namespace) -> int:
 
 def iso(arguments: Namespace) -> int:
     """Make a seed disk."""
-    seed, child = _told(arguments, None)
+    told = _told(arguments, None)
     out = Path(arguments.output)
-    write_iso(out, rendered(seed), instance=seed.code or seed.hostname or "satchel")
-    _tell(seed, child, arguments, done=f"{out} is ready", where=str(out))
+    write_iso(out, rendered(told.seed), instance=told.seed.code or told.seed.hostname or "satchel")
+    _tell(told, arguments, done=f"{out} is ready", where=str(out))
     return 0
 
 
@@ -183,7 +195,7 @@ def _require_free(place: SeedPlace, *, again: bool) -> None:
         )
 
 
-def _told(arguments: Namespace, manifest: Manifest | None) -> tuple[Seed, Born | None]:
+def _told(arguments: Namespace, manifest: Manifest | None) -> Told:
     """The seed that the options describe, and the facility that was born for it."""
     image: str | None = manifest.recipe.name if manifest else getattr(arguments, "image", None)
     choice = Choice(
@@ -198,11 +210,12 @@ def _told(arguments: Namespace, manifest: Manifest | None) -> tuple[Seed, Born |
     )
     seed = seed_for(choice, image=image)
     if not arguments.born:
-        return seed, None
+        return Told(seed=seed)
     if image is None:
         raise UsageError("--born needs to know for which image", hint="give the name of its recipe: --image kolibri-pc")
     with nursery(image, manifest) as (place, first_boot):
-        return settle(seed, place, first_boot)
+        settled, child = settle(seed, place, first_boot)
+    return Told(seed=settled, child=child, minted=seed.admin_password is None)
 
 
 def _found(target: Path) -> Seed | None:
@@ -217,17 +230,21 @@ def _found(target: Path) -> Seed | None:
     return seed_in(data, source=f"{target}:{FILE}")
 
 
-def _tell(seed: Seed, child: Born | None, arguments: Namespace, *, done: str, where: str) -> None:
-    """What an inventory wants to know; no secret."""
-    known = {"target": where, "written": not getattr(arguments, "dry_run", False), "code": seed.code}
-    known |= {"facility": seed.facility.name, "hostname": seed.hostname}
+def _tell(told: Told, arguments: Namespace, *, done: str, where: str) -> None:
+    """What an inventory wants to know; no secret but the one that nobody has seen yet."""
+    seed, child = told.seed, told.child
+    known = {"target": where, "code": seed.code, "facility": seed.facility.name, "hostname": seed.hostname}
     if child:
         known |= {"facility_id": child.facility_id, "dataset_id": child.dataset_id}
+    if told.minted:
+        known |= {"admin_password": seed.admin_password}
+    written = not getattr(arguments, "dry_run", False)
     if arguments.json:
-        print(json.dumps(known, indent=1, ensure_ascii=False))
+        print(json.dumps({**known, "written": written}, indent=1, ensure_ascii=False))
         return
-    print(done if known["written"] else f"nothing was written to {where}; everything is in order")
-    words = {"code": "code", "facility": "facility", "facility_id": "facility id", "dataset_id": "dataset id"}
-    for name, word in words.items():
-        if known.get(name):
-            print(f"  {word}: {known[name]}")
+    print(done if written else f"nothing was written to {where}; everything is in order")
+    for name, value in known.items():
+        if value and name != "target":
+            print(f"  {name.replace('_', ' ')}: {value}")
+    if told.minted:
+        print("write the password down: after the first start it is nowhere to be read")
