@@ -34,7 +34,7 @@ def write_place(place: SeedPlace, data: bytes) -> None:
     if len(text) > place.size_bytes:
         raise SeedNotWritten(
             f"{place.target}: the seed needs {len(text):,} bytes, and its file has only {place.size_bytes:,}",
-            hint="somebody shortened it on another computer; flash the card again",
+            hint="somebody shortened it on another computer: edit it there, or flash the card again",
         )
     whole = text.ljust(place.size_bytes, b"\n")
     with _opened_for_writing(place) as descriptors:

@@ -1,4 +1,4 @@
-"""A facility born on this host by a real Kolibri, and what a device makes of it: the same, as an instance of its own."""
+"""A facility born on this host by the real Kolibri, and what a device makes of it: the same, with ids of its own."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from builder.errors import BuildFailed
 from builder.identity.born import Nursery, settle
 from builder.recipe.model import Facility as Default
 from builder.recipe.model import FirstBoot, Kolibri
-from tests.integration.device.test_facility import (
-    device,  # noqa: F401  (a fixture)
-    home,
-    log_in,
-    serving,
-)
+from tests.integration.device.test_facility import home, log_in, sealed_device, serving
 from tests.integration.kolibri.kolibri_device import HostRunner
 
 FIRST_BOOT = FirstBoot(
     hostname="kolibri-{code}", facility=Default(name="École {code}", preset="nonformal", language="fr-fr")
 )
 UNIQUE = ("facility_id", "dataset_id", "instance_id", "database_id", "facility_name")
+
+
+@pytest.fixture
+def device(tmp_path: Path, kolibri_venv: Path) -> Device:
+    return sealed_device(tmp_path, kolibri_venv)
 
 
 @pytest.fixture
