@@ -20,6 +20,7 @@ FAMILIES: Final = {
     "comparing": ("diff", "why"),
     "verifying": ("verify",),
     "signing": ("sign", "verify-signature"),
+    "sites": ("sites",),
     "caching": ("cache",),
     "knowing": ("explain", "schema", "doctor", "completion"),
 }

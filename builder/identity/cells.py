@@ -9,7 +9,7 @@ from typing import Final
 
 from builder.errors import Problem
 from builder.identity import pattern
-from builder.identity.columns import COLUMNS, Column, column_of, header_name
+from builder.identity.columns import Column, column_of, header_name
 from builder.identity.damage import damage
 from builder.identity.header import is_known
 from builder.identity.sheet import SEPARATORS, Cell, Row, Sheet
@@ -44,16 +44,21 @@ def values_of(row: Row, names: Sequence[str]) -> dict[str, Value]:
 
 def row_problems(sheet: Sheet, row: Row, names: Sequence[str], values: Mapping[str, Value]) -> list[Problem]:
     """What is wrong with a row; one problem instead of many when all of it has one cause."""
-    if whole := _whole_row_problem(sheet, row, names):
+    if whole := _copied_or_joined(sheet, row, names):
         return [whole]
-    found = list(_value_problems(sheet, values))
-    if len(found) > 1 and (shift := _shift(sheet, row, names)):
+    beyond = next((cell for cell in row.cells[len(names) :] if cell.text.strip()), None)
+    found = list(_value_problems(sheet, values, names))
+    if (beyond or len(found) > 1) and (shift := _shift(sheet, row, names)):
         message = f"the values of this row stand one column too far to the {shift}"
         return [sheet.problem(row.cells[0], message, hint="move them back under their names")]
+    if beyond:
+        message = f"there is a value behind the last column ({names[-1]})"
+        hint = f'a value that holds "{sheet.separator}" must stand between quotes'
+        return [sheet.problem(beyond, message, hint=hint if sheet.separator.strip() else "")]
     return found
 
 
-def _whole_row_problem(sheet: Sheet, row: Row, names: Sequence[str]) -> Problem | None:
+def _copied_or_joined(sheet: Sheet, row: Row, names: Sequence[str]) -> Problem | None:
     first, texts = row.cells[0], [cell.text for cell in row.cells]
     if [header_name(text) for text in texts] == list(names):
         return sheet.problem(first, "this row is the header again", hint="delete the row")
@@ -61,11 +66,6 @@ def _whole_row_problem(sheet: Sheet, row: Row, names: Sequence[str]) -> Problem 
     if other and not any(text.strip() for text in texts[1:]):
         message = f"this row is separated by {SEPARATORS[other]}, and the header by {_name(sheet.separator)}"
         return sheet.problem(first, message)
-    beyond = next((cell for cell in row.cells[len(names) :] if cell.text.strip()), None)
-    if beyond:
-        message = f"there is a value behind the last column ({names[-1]})"
-        hint = f'a value that holds "{sheet.separator}" must stand between quotes'
-        return sheet.problem(beyond, message, hint=hint if sheet.separator.strip() else "")
     return None
 
 
@@ -73,10 +73,10 @@ def _name(separator: str) -> str:
     return SEPARATORS.get(separator, f'"{separator}"')
 
 
-def _value_problems(sheet: Sheet, values: Mapping[str, Value]) -> Iterator[Problem]:
+def _value_problems(sheet: Sheet, values: Mapping[str, Value], names: Sequence[str]) -> Iterator[Problem]:
     for name, value in values.items():
         column = column_of(name)
-        if wrong := _problem_of(column, value, values):
+        if wrong := _problem_of(column, value, values, names):
             message, hint = wrong
             yield sheet.problem(value.cell, message, column=name, hint=hint)
     for name, needed in _NEEDS.items():
@@ -84,27 +84,41 @@ def _value_problems(sheet: Sheet, values: Mapping[str, Value]) -> Iterator[Probl
             yield sheet.problem(values[name].cell, f"there is no {needed} that it belongs to", column=name)
 
 
-def _problem_of(column: Column, value: Value, values: Mapping[str, Value]) -> tuple[str, str] | None:
+def _problem_of(
+    column: Column, value: Value, values: Mapping[str, Value], names: Sequence[str]
+) -> tuple[str, str] | None:
     if happened := damage(column.name, value.written, secret=column.secret):
         return happened
-    if column.pattern:
-        for name in pattern.names(value.written):
-            if not is_known(name):
-                return f"{{{name}}} names no column", suggest(name, COLUMNS)
-            if name not in values and name != "code":
-                return f"{{{name}}} is blank in this row", ""
+    if column.pattern and (unfilled := _unfilled(value, values, names)):
+        return unfilled
     complete = pattern.fill(value.text, {"code": pattern.SAMPLE_CODE})
     wrong = column.rule(complete)
     if wrong is None:
         return None
-    shown = "" if column.secret or column.name == "code" else f"{quoted(complete)}: "
-    return shown + wrong, column.advice(value.text)
+    shown = "" if column.secret or column.name == "code" else f"{quoted(value.text)}: "
+    return shown + wrong, column.advice(complete).replace(pattern.SAMPLE_CODE, pattern.CODE)
+
+
+def _unfilled(value: Value, values: Mapping[str, Value], names: Sequence[str]) -> tuple[str, str] | None:
+    """What is wrong with the names in braces."""
+    usable = [name for name in names if is_known(name) and _fills(column_of(name))]
+    for name in pattern.names(value.written):
+        if name not in usable:
+            return f"{{{name}}} is no column that can be filled in", suggest(name, usable)
+        if name not in values and name != "code":
+            return f"{{{name}}} is blank in this row", ""
+    return None
+
+
+def _fills(column: Column) -> bool:
+    """Whether a column's values may be filled into others."""
+    return not column.pattern and not column.secret
 
 
 def _filled(column: Column, values: Mapping[str, str]) -> str:
     if not column.pattern:
         return values[column.name]
-    others = {name: text for name, text in values.items() if not column_of(name).pattern and not column_of(name).secret}
+    others = {name: text for name, text in values.items() if _fills(column_of(name))}
     return pattern.fill(values[column.name], others, str.lower if column.name == "hostname" else str)
 
 
@@ -117,4 +131,4 @@ def _shift(sheet: Sheet, row: Row, names: Sequence[str]) -> str | None:
 
 
 def _fits(sheet: Sheet, row: Row, names: Sequence[str]) -> bool:
-    return not any(_value_problems(sheet, values_of(row, names)))
+    return not any(_value_problems(sheet, values_of(row, names), names))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -92,6 +93,16 @@ def _language_advice(value: str) -> str:
     return f"did you mean {' or '.join(alike)}?" if alike else suggest(value, rules.LANGUAGES, of="there are")
 
 
+def _plain(value: str, joint: str) -> str:
+    """The value in letters of English and digits, with a joint for everything else."""
+    letters = unicodedata.normalize("NFKD", value).encode("ascii", "ignore").decode()
+    return re.sub(r"[^A-Za-z0-9]+", joint, letters).strip(joint)
+
+
+def _if_right(rule: Callable[[str], str | None], candidate: str) -> str:
+    return "" if rule(candidate) else f'did you mean "{candidate}"?'
+
+
 def _among(words: Iterable[str]) -> Callable[[str], str]:
     return lambda value: suggest(value, words)
 
@@ -104,7 +115,7 @@ COLUMNS: Final = _table(
     Column(
         name="code",
         meaning="the facility code; blank until `satchel sites mint` fills it in",
-        example="K7M3-Q2XC",
+        example="K7M3-Q2XG",
         rule=rules.facility_code,
         unique=True,
         normalize=_normal_code,
@@ -135,7 +146,7 @@ COLUMNS: Final = _table(
         meaning="the name of the time zone",
         example="Africa/Nairobi",
         rule=places.timezone,
-        advice=lambda value: suggest(value, places.timezones(), of="there are"),
+        advice=places.timezone_advice,
     ),
     Column(
         name="preset",
@@ -149,6 +160,7 @@ COLUMNS: Final = _table(
         meaning="the super admin's user name: at most 30 letters of English, digits and `_`",
         example="directrice",
         rule=rules.admin,
+        advice=lambda value: _if_right(rules.admin, _plain(value, "_")[:30]),
     ),
     Column(
         name="admin_password",
@@ -165,6 +177,7 @@ COLUMNS: Final = _table(
         "filled in, in small letters",
         example="ecole-{code}",
         rule=rules.hostname,
+        advice=lambda value: _if_right(rules.hostname, _plain(value.lower(), "-")),
         unique=True,
         pattern=True,
     ),

@@ -17,6 +17,8 @@ _TURNED: Final = frozenset({"code", "serial", "slot", "mac"})
 """Columns whose values can look like numbers or dates to a spreadsheet."""
 _AS_TEXT: Final = "format the column as text, then write the value again"
 _LINE_BREAK: Final = re.compile(r"[\n\r\v\f\x85\u2028\u2029]")
+_RIGHT: Final = " \u200c\u200d"
+"""A plain space, and the joiners that belong to the spelling of some languages."""
 _QUOTES: Final = {"\u201c": "\u201d", "\u201e": "\u201c", "\u00ab": "\u00bb", "\u2018": "\u2019"}
 
 
@@ -50,7 +52,7 @@ def _wrong_encoding(value: str) -> tuple[str, str] | None:
 
 def _odd_character(value: str) -> tuple[str, str] | None:
     for place, character in enumerate(value, start=1):
-        if character != " " and unicodedata.category(character) in {"Cf", "Cc", "Zs"}:
+        if character not in _RIGHT and unicodedata.category(character) in {"Cf", "Cc", "Zs"}:
             called = unicodedata.name(character, "a control character").lower()
             message = f"its character {place} is {called} (U+{ord(character):04X})"
             return message, "delete it; where a space is meant, type a plain one"

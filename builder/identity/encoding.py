@@ -21,27 +21,22 @@ _KINDS: Final = {
 """What files of other kinds begin with."""
 
 
-def decoded(path: Path) -> tuple[bytes, str]:
+def decoded(path: Path, data: bytes) -> tuple[bytes, str]:
     """The mark of its byte order, if there is one, and the text.
 
     Raises:
-        SitesError: it cannot be read, is empty, or is not UTF-8.
+        SitesError: it is empty, or is not UTF-8.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise SitesError([_problem(path, f"it cannot be read: {error.strerror}")]) from error
-    if not data.strip():
-        raise SitesError(
-            [_problem(path, "it is empty", hint="`satchel sites new 3` shows what a site list looks like")]
-        )
+    mark = codecs.BOM_UTF8 if data.startswith(codecs.BOM_UTF8) else b""
+    if not data[len(mark) :].strip():
+        hint = "`satchel sites new 3` shows what a site list looks like"
+        raise SitesError([_problem(path, "it is empty", hint=hint)])
     kind = next((kind for beginning, kind in _KINDS.items() if data.startswith(beginning)), None)
     if kind is None and b"\0" in data:
         kind = _UTF16 if b"\0" in data[:2] else "damaged: it holds zero bytes"
     if kind:
         raise SitesError([_problem(path, f"this is {kind}", hint=_AS_UTF8)])
     try:
-        mark = codecs.BOM_UTF8 if data.startswith(codecs.BOM_UTF8) else b""
         return mark, data[len(mark) :].decode()
     except UnicodeDecodeError:
         raise SitesError(_wrong_bytes(path, data)) from None

@@ -61,9 +61,8 @@ def _in_row(sites: Sequence[Site], row: int) -> Site:
     found = next((site for site in sites if site.row == row), None)
     if found is None:
         last = max((site.row for site in sites), default=1)
-        raise UnknownSite(
-            f"row {row} of the list is no site", hint=f"row 1 is the header; the last site is in row {last}"
-        )
+        hint = f"row 1 is the header; the last site is in row {last}"
+        raise UnknownSite(f"there is no site in row {row} of the list", hint=hint)
     return found
 
 

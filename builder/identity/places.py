@@ -14,6 +14,7 @@ from builder.recipe.problems import nearest
 
 _COUNTRIES: Final = "iso3166.tab"
 _ZONES: Final = "zone.tab"
+_LINKS: Final = "tzdata.zi"
 _FIXED: Final = ("Etc/UTC", *(f"Etc/GMT{hours:+d}" for hours in (*range(-14, 0), *range(1, 13))))
 
 
@@ -40,12 +41,12 @@ def countries() -> dict[str, str]:
     return {row[0]: row[1] for row in _table(_COUNTRIES)}
 
 
-def _table(name: str) -> list[list[str]]:
+def _table(name: str, separator: str = "\t") -> list[list[str]]:
     for directory in zoneinfo.TZPATH:
         table = Path(directory, name)
         if table.is_file():
             lines = table.read_text(encoding="utf-8").splitlines()
-            return [line.split("\t") for line in lines if line and not line.startswith("#")]
+            return [line.split(separator) for line in lines if line and not line.startswith("#")]
     raise MissingTool("tzdata", why="to know time zones and countries", package="tzdata")
 
 
@@ -57,6 +58,13 @@ def timezone(value: str) -> str | None:
     return "it is an old name, which a device does not know" if old else "there is no such time zone"
 
 
+def timezone_advice(value: str) -> str:
+    """The name that replaced an old one, or the nearest."""
+    links = [row for row in _table(_LINKS, " ") if row[0] == "L" and row[2] == value]
+    near = links[0][1] if links else nearest(value, sorted(timezones()))
+    return f'did you mean "{near}"?' if near else "`timedatectl list-timezones` lists them"
+
+
 def country(value: str) -> str | None:
     """The two letters of a country that exists."""
     return rules.country(value) or (None if value in countries() else "there is no such country")
@@ -64,8 +72,9 @@ def country(value: str) -> str | None:
 
 def country_advice(value: str) -> str:
     """The letters of a country that was given by its name, or in small letters."""
-    if value.upper() in countries():
-        return f'did you mean "{value.upper()}"?'
-    by_name = {name: letters for letters, name in countries().items()}
+    letters = "GB" if value.upper() == "UK" else value.upper()
+    if letters in countries():
+        return f'did you mean "{letters}"?'
+    by_name = {name: code for code, name in countries().items()}
     near = nearest(value, by_name)
     return f'did you mean "{by_name[near]}" ({near})?' if near else ""

@@ -33,5 +33,6 @@ def _again(sheet: Sheet, rows: Sequence[Mapping[str, Value]], name: str, words: 
         key = value.text.casefold()
         if key in seen:
             message = words.format(value=value.text, row=seen[key])
-            yield sheet.problem(value.cell, message, column=name)
+            hint = "clear one of them; `satchel sites mint` fills it in" if name == "code" else ""
+            yield sheet.problem(value.cell, message, column=name, hint=hint)
         seen.setdefault(key, value.cell.row)

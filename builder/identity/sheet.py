@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -19,7 +19,7 @@ from builder.recipe.problems import shown
 
 SEPARATORS: Final = {",": "commas", ";": "semicolons", "\t": "tabs"}
 
-_SEPARATOR_LINE: Final = re.compile(r"sep=(.)(?:\r\n|\n|\r)")
+_SEPARATOR_LINE: Final = re.compile(r"sep=([,;\t|])(?:\r\n|\n|\r)")
 """What Excel reads before the header, and shows in no row."""
 _LINE_END: Final = re.compile(r"\r\n|\n|\r")
 
@@ -76,11 +76,21 @@ class Sheet:
         """A problem with a cell, in the words of both the spreadsheet and the editor."""
         return _problem(self.file, cell, message, column=column, hint=hint)
 
-    def with_texts(self, texts: Sequence[tuple[Cell, str]]) -> bytes:
-        """The bytes of the file with other texts in these cells; nothing else changes."""
+    def with_values(self, values: Mapping[int, Mapping[int, str]]) -> bytes:
+        """The bytes of the file with other values in some cells, by number of row and index of column.
+
+        Nothing else changes. The values need no quotes; they get them where the old value had some.
+        """
         text = self.text
-        for cell, value in sorted(texts, key=lambda each: each[0].start, reverse=True):
-            text = text[: cell.start] + value + text[cell.end :]
+        for row in sorted(self.rows, key=lambda row: row.number, reverse=True):
+            new = dict(values.get(row.number, {}))
+            beyond = range(len(row.cells), max(new, default=0) + 1)
+            end = row.cells[-1].end
+            text = text[:end] + "".join(self.separator + new.pop(index, "") for index in beyond) + text[end:]
+            for index, value in sorted(new.items(), reverse=True):
+                cell = row.cells[index]
+                quote = '"' if text[cell.start : cell.end].startswith('"') else ""
+                text = text[: cell.start] + quote + value + quote + text[cell.end :]
         return self.mark + text.encode()
 
 
@@ -93,13 +103,13 @@ def letters(index: int) -> str:
     return name
 
 
-def read_sheet(path: Path, *, likeness: Callable[[Sequence[str]], int]) -> Sheet:
-    """A file as a sheet; `likeness` says how much a row looks like a header, which decides between the separators.
+def read_sheet(path: Path, data: bytes, *, likeness: Callable[[Sequence[str]], int]) -> Sheet:
+    """The bytes of a file as a sheet; `likeness` to a header decides between the separators.
 
     Raises:
-        SitesError: it cannot be read, or is no CSV file in UTF-8.
+        SitesError: it is no CSV file in UTF-8.
     """
-    mark, text = decoded(path)
+    mark, text = decoded(path, data)
     told = _SEPARATOR_LINE.match(text)
     begin = told.end() if told else 0
 
@@ -109,7 +119,8 @@ def read_sheet(path: Path, *, likeness: Callable[[Sequence[str]], int]) -> Sheet
     separator = told[1] if told else max(SEPARATORS, key=lambda each: likeness(header(each)))
     mistakes: list[tuple[Cell, str]] = []
     rows = tuple(_rows(text, separator, begin, mistakes))
-    problems = tuple(_problem(path, cell, message) for cell, message in mistakes)
+    hint = "a quote inside a value is written twice, and the value stands between quotes"
+    problems = tuple(_problem(path, cell, message, hint=hint) for cell, message in mistakes)
     return Sheet(file=path, mark=mark, text=text, separator=separator, rows=rows, problems=problems)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+from seed import document
 from seed.document import Facility, Seed, Wifi
 
 from builder.errors import Problem, SitesError
@@ -46,3 +48,9 @@ def seed_of(site: Site, *, image: str | None, file: Path | None = None) -> Seed:
         admin_password=site.admin_password,
         extra=dict(site.extra),
     )
+
+
+def shown_seed(seed: Seed, *, secrets: bool) -> str:
+    """The text of a seed without the empty lines that fill its file, and without its secrets unless they are asked."""
+    public = seed if secrets else replace(document.without_secrets(seed), taken=seed.taken)
+    return document.render(public).decode().rstrip("\n")

@@ -12,6 +12,7 @@ from builder.identity.columns import COLUMNS, FREE, likeness
 from builder.identity.header import read_header
 from builder.identity.repeats import repeated, shared
 from builder.identity.sheet import Row, Sheet, read_sheet
+from builder.recipe.problems import shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +67,11 @@ class SiteList:
         """Whether any row holds a password."""
         return any(site.has_secrets for site in self.sites)
 
+    def problem(self, site: Site, message: str, *, hint: str = "") -> Problem:
+        """A problem with a whole row."""
+        file = shown(self.sheet.file)
+        return Problem(file=file, line=site.line, column=1, path=f"row {site.row}", message=message, hint=hint)
+
 
 def read_sites(path: Path) -> tuple[Site, ...]:
     """The sites of a list without a problem, in its order.
@@ -82,19 +88,32 @@ def checked(path: Path) -> SiteList:
     Raises:
         SitesError: with every problem that there is.
     """
-    found = examine(path)
+    found = examine(path, read_bytes(path))
     if found.problems:
         raise SitesError(found.problems)
     return found
 
 
-def examine(path: Path) -> SiteList:
-    """A list with all its problems and warnings, in reading order.
+def read_bytes(path: Path) -> bytes:
+    """What is in a file.
+
+    Raises:
+        SitesError: it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        message = f"it cannot be read: {error.strerror}"
+        raise SitesError([Problem(file=shown(path), line=1, column=1, path="", message=message)]) from error
+
+
+def examine(path: Path, data: bytes) -> SiteList:
+    """What is, or shall be, in a file, with all problems and warnings, in reading order.
 
     Raises:
         SitesError: it is no CSV file in UTF-8.
     """
-    sheet = read_sheet(path, likeness=likeness)
+    sheet = read_sheet(path, data, likeness=likeness)
     columns, problems = read_header(sheet)
     if sheet.problems or not columns:
         return SiteList(

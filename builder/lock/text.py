@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any, Final
 
 import yaml
@@ -19,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from builder.errors import ArtifactError
 from builder.host.places import RECIPES
+from builder.host.whole import write_whole
 from builder.lock.model import Lock
 from builder.recipe.problems import normal, shown
 
@@ -78,17 +77,8 @@ def write_lock(path: Path, lock: Lock) -> None:
         ArtifactError: it cannot be written.
     """
     try:
-        with NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", delete=False, encoding="utf-8") as file:
-            try:
-                file.write(lock_text(lock))
-                file.flush()
-                os.fsync(file.fileno())
-                # A temporary file is its owner's alone; a lock is for everybody who may read the recipe.
-                Path(file.name).chmod(0o644)
-                Path(file.name).rename(path)
-            except BaseException:
-                Path(file.name).unlink(missing_ok=True)
-                raise
+        # A lock is for everybody who may read the recipe.
+        write_whole(path, lock_text(lock).encode(), mode=0o644)
     except OSError as error:
         raise ArtifactError(f"{shown(path)} cannot be written: {error.strerror}") from error
 

@@ -334,6 +334,14 @@ class ContentSource(Choice):
     """Channels from a drive or directory."""
 
 
+Language = Literal[
+    "ar", "bg-bg", "bn-bd", "de", "el", "en", "es-419", "es-es", "fa", "ff-cm", "fr-fr", "gu-in", "ha", "hi-in",
+    "ht", "id", "it", "ka", "km", "ko", "mr", "my", "ny", "pa", "pt-br", "pt-mz", "sw-tz", "te", "uk", "ur-pk",
+    "vi", "yo", "zh-hans",
+]  # fmt: skip
+"""What Kolibri's interface speaks; the device's list is in its `seed/rules.py`, and a test holds them together."""
+
+
 class Facility(Part):
     """Defaults for the Kolibri facility that is born on each device."""
 
@@ -341,7 +349,7 @@ class Facility(Part):
     """Its name; `{code}` becomes the device's facility code."""
     preset: Literal["formal", "nonformal", "informal"] = "nonformal"
     """Kolibri's own set of defaults for a school, a club or a home."""
-    language: Literal["en", "fr-fr", "es-es", "es-419", "sw-tz", "ar", "bn-bd", "hi-in", "pt-br", "ur-pk"] = "en"
+    language: Language = "en"
     """The language of the interface."""
     admin: Annotated[str, Shape(r"[A-Za-z0-9_]{1,30}", "at most 30 letters, digits and '_'")] = "admin"
     """The super admin's user name; its password is made on the device."""

@@ -14,7 +14,7 @@ from .conftest import Satchel
 
 VERBS = (
     *("new", "check", "plan", "lock", "build", "bundle", "shell", "boot", "test", "audit", "inspect", "diff", "why"),
-    *("verify", "sign", "verify-signature", "cache", "explain", "schema", "doctor", "completion"),
+    *("verify", "sign", "verify-signature", "sites", "cache", "explain", "schema", "doctor", "completion"),
 )
 
 

@@ -1,6 +1,6 @@
 """Facility codes: short names of devices that survive a telephone line and handwriting. Pure.
 
-A code such as `K7M3-Q2XR` has eight symbols: seven random ones and a check symbol. The alphabet is Crockford's base 32
+A code such as `K7M3-Q2XG` has eight symbols: seven random ones and a check symbol. The alphabet is Crockford's base 32
 (digits and capitals without I, L, O and U, https://www.crockford.com/base32.html) without 0, because 0 and O are what
 people mix up most. That leaves 31 symbols, and 31 is prime: with v1..v8 the places of the symbols in the alphabet
 (from 0), a code is valid when 1*v1 + 2*v2 + ... + 8*v8 is a multiple of 31. Every single wrong symbol and every swap of
@@ -39,7 +39,7 @@ def normalize(text: str) -> str:
     """
     symbols = text.strip().upper().translate(_READ_AS)
     if len(symbols) != _RANDOM_SYMBOLS + 1 or not set(symbols) <= set(ALPHABET):
-        raise ValueError(f"{text!r} is not a facility code such as K7M3-Q2XC")
+        raise ValueError(f"{text!r} is not a facility code such as K7M3-Q2XG")
     if _weighted(symbols) % len(ALPHABET):
         raise ValueError(f"{text!r} has a wrong symbol or two that changed places")
     return _grouped(symbols)

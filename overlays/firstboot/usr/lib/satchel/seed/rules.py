@@ -26,6 +26,8 @@ _ADMIN = re.compile(r"[A-Za-z0-9_]{1,30}")
 _HOSTNAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _TIMEZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}")
 _COUNTRY = re.compile(r"[A-Z]{2}")
+_JOINERS = re.compile("[\u200c\u200d]")
+"""Zero-width (non-)joiners: part of the spelling of Persian and of several languages of India, yet not `printable`."""
 _EXTRA_NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
 
 
@@ -113,7 +115,7 @@ def _line(value: str, length: int) -> str | None:
         return f"it has {len(value)} characters; at most {length} fit"
     if value != value.strip():
         return "it begins or ends with white space"
-    return None if value.isprintable() else "it holds a character that cannot be printed"
+    return None if _JOINERS.sub("", value).isprintable() else "it holds a character that cannot be printed"
 
 
 def _printable(value: str) -> bool:
