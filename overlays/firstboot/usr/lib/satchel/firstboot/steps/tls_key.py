@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import ssl
-import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -71,16 +70,13 @@ def _make_certificate(device: Device, key: Path, certificate: Path) -> None:
     # Every file of the image bears its date.
     begin = datetime.fromtimestamp(device.paths.settings.stat().st_mtime, UTC).replace(microsecond=0)
     end = begin.replace(year=begin.year + _YEARS, day=min(begin.day, 28))
-    with tempfile.TemporaryDirectory(dir=certificate.parent, prefix=".satchel-") as scratch:
-        new = Path(scratch) / "certificate.pem"
-        argv = (
-            *("openssl", "req", "-x509", "-new", "-key", str(key), "-sha256", "-out", str(new)),
-            *("-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name},DNS:{name}.local"),
-            *("-addext", "basicConstraints=critical,CA:FALSE", "-addext", "extendedKeyUsage=serverAuth"),
-            *("-not_before", _asn1(begin), "-not_after", _asn1(end)),
-        )
-        run_command(argv, why="make the TLS certificate")
-        files.write(certificate, new.read_text(encoding="ascii"))
+    argv = (
+        *("openssl", "req", "-x509", "-new", "-key", str(key), "-sha256"),
+        *("-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name},DNS:{name}.local"),
+        *("-addext", "basicConstraints=critical,CA:FALSE", "-addext", "extendedKeyUsage=serverAuth"),
+        *("-not_before", _asn1(begin), "-not_after", _asn1(end)),
+    )
+    files.write(certificate, run_command(argv, why="make the TLS certificate"))
 
 
 def _asn1(moment: datetime) -> str:
