@@ -147,7 +147,7 @@ def test_secrets_are_written_over_where_they_lie(device: Device) -> None:
         after = card(device).stat()
         assert (after.st_ino, after.st_size) == (before.st_ino, before.st_size)
         assert document.parse(card(device).read_bytes()) == document.without_secrets(TOLD)
-        assert own_seed.load(device.paths) == document.without_secrets(TOLD)
+        assert not device.paths.seed.exists()
     assert not any(secret.encode() in everything_below(device.paths.root) for secret in SECRETS)
 
 
@@ -164,12 +164,20 @@ def test_a_power_cut_while_secrets_are_written_over_is_made_good(
     put(device, document.render(TOLD))
     own_seed.keep(device.paths, TOLD)
     with monkeypatch.context() as patch:
-        patch.setattr(own_seed, "keep", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(own_seed, "forget", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             forget_secrets.run(device)
     assert PASSWORD not in card(device).read_text()
     forget_secrets.run(device)
-    assert PASSWORD not in device.paths.seed.read_text()
+    assert not device.paths.seed.exists()
+
+
+def test_a_device_that_becomes_somebody_else_is_not_told_the_same_again(device: Device) -> None:
+    put(device, document.render(TOLD))
+    take_seed.run(device)
+    forget_secrets.run(device)
+    assert take_seed.run(device) == {"seed": "taken before"}
+    assert code.run(device)["code"] != CODE
 
 
 def test_a_short_seed_from_an_editor_keeps_its_clusters(device: Device) -> None:

@@ -1,4 +1,4 @@
-"""The device's own copy of its seed, for root only; from the moment it is there, no other seed counts."""
+"""The device's own copy of its seed, for root only: it is there during first boot, and then no other seed counts."""
 
 from __future__ import annotations
 
@@ -32,6 +32,12 @@ def wanted(paths: Paths) -> Seed:
 def keep(paths: Paths, seed: Seed) -> None:
     """Write the copy, whole or not at all."""
     files.write(paths.seed, document.render(seed).decode().rstrip() + "\n", mode=0o600)
+
+
+def forget(paths: Paths) -> None:
+    """Remove the copy, for good."""
+    paths.seed.unlink(missing_ok=True)
+    files.sync_directory(paths.seed.parent)
 
 
 def facility(paths: Paths, settings: Settings) -> Facility | None:

@@ -38,7 +38,7 @@ class Paths:
 
     @property
     def seed(self) -> Path:
-        """The device's own copy of its seed, for root only."""
+        """The device's own copy of its seed, for root only, until first boot is done."""
         return self.at("/var/lib/satchel/seed.toml")
 
     @property

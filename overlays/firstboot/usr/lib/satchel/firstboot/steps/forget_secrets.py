@@ -1,4 +1,8 @@
-"""The secrets of the seed are removed, from the card and from the device's own copy, once everything has used them."""
+"""The secrets of the seed are removed from the card, and the device's own copy altogether, once all have used it.
+
+The copy goes because it speaks of this life only: a device that becomes somebody else later, because its card was copied,
+must not be told the same code and name again. What lies on the card then says that it was taken.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +15,14 @@ from seed.document import SeedError
 
 
 def run(device: Device) -> Facts:
-    """Write over what lies on the card, then over the copy: cut off in between, it is done again from the copy."""
+    """Write over what lies on the card, then remove the copy: cut off in between, it is done again from the copy."""
     seed = own_seed.load(device.paths)
     if seed is None:
         return {}
     card = seed_place.on_card(device)
     if card is not None and not _is_empty(device):
         seed_place.clear_card(card, seed)
-    own_seed.keep(device.paths, document.without_secrets(seed))
+    own_seed.forget(device.paths)
     return {}
 
 
