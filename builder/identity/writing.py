@@ -38,16 +38,33 @@ def write_place(place: SeedPlace, data: bytes) -> None:
         )
     whole = text.ljust(place.size_bytes, b"\n")
     with _opened_for_writing(place) as descriptors:
-        for run, part in _parts(place.runs, whole):
-            _write_all(descriptors[run.path], part, run.offset_bytes)
-        for descriptor in descriptors.values():
-            os.fsync(descriptor)
+        for stage in stages(place.data, whole):
+            for run, part in _parts(place.runs, stage):
+                _write_all(descriptors[run.path], part, run.offset_bytes)
+            for descriptor in descriptors.values():
+                os.fsync(descriptor)
         for run, part in _parts(place.runs, whole):
             if _read_from_medium(run, descriptors[run.path]) != part:
                 raise SeedNotWritten(
                     f"{place.target} does not return what was written to it",
                     hint="use another card: this one is worn out or pretends to be larger than it is",
                 )
+
+
+def stages(before: bytes, after: bytes) -> Iterator[bytes]:
+    """What is made durable one after the other, so that no cut leaves a seed with lines of both or with holes.
+
+    A seed is believed by its last line only: the old one goes first, the new one comes last, and a disk writes a sector
+    whole or not at all.
+    """
+    yield _without_last_line(before)
+    yield _without_last_line(after)
+    yield after
+
+
+def _without_last_line(data: bytes) -> bytes:
+    text = data.rstrip(b"\r\n")
+    return text[: text.rfind(b"\n") + 1].ljust(len(data), b"\n")
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """The secrets of the seed are removed from the card, and the device's own copy altogether, once all have used it.
 
-The copy goes because it speaks of this life only: a device that becomes somebody else later, because its card was copied,
-must not be told the same code and name again. What lies on the card then says that it was taken.
+The copy goes because it speaks of this life only: a device that becomes somebody else later, because its card was
+copied, must not be told the same code and name again. What lies on the card then says that it was taken.
 """
 
 from __future__ import annotations
