@@ -221,3 +221,26 @@ def test_a_real_block_device_is_written_and_one_in_use_is_not(tmp_path: Path) ->
         assert "on-a-device" in image.read_bytes()[: 8 << 20].decode("latin-1")
     finally:
         subprocess.run(("losetup", "--detach", device), check=True)
+
+
+@pytest.mark.in_namespace
+def test_a_row_of_a_site_list_becomes_the_seed_of_a_card(bench: Bench) -> None:
+    image, _ = make_card(bench)
+    sites = bench.directory / "sites.csv"
+    sites.write_text(
+        f"code,facility,location,timezone,hostname,slot,x_room\n"
+        f"{CODE},École du Lac,Kisumu,Africa/Nairobi,ecole-{{code}},3,12\n",
+        encoding="utf-8",
+    )
+    for chosen in (("--code", CODE.lower()), ("--row", 2), ("--slot", 3)):
+        done = satchel("seed", "write", image, "--sites", sites, *chosen)
+        assert done.returncode == 0, done.stderr
+        seen = json.loads(satchel("seed", "show", image, "--json").stdout)["seed"]
+        assert (seen["code"], seen["hostname"], seen["image"]) == (CODE, f"ecole-{CODE.lower()}", "kolibri-pc")
+        assert (seen["facility"]["location"], seen["extra"]) == ("Kisumu", {"room": "12"})
+    assert satchel("seed", "write", image, "--sites", sites).returncode == 64
+    assert satchel("seed", "write", image, "--sites", sites, "--row", 9).returncode == 11
+    assert satchel("seed", "write", image, "--row", 2).returncode == 64
+    # A device that the list does not know chooses for itself.
+    assert satchel("seed", "write", image, "--sites", sites, "--slot", 4).returncode == 0
+    assert json.loads(satchel("seed", "show", image, "--json").stdout)["seed"]["code"] is None
