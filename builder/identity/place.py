@@ -5,11 +5,12 @@ Nothing is believed that a manifest says: a card may have been edited on a lapto
 
 from __future__ import annotations
 
+import json
 import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from seed import document
+from seed import document, places
 
 from builder.compare.anatomy import Anatomy, File
 from builder.compare.opened import OpenImage, open_image
@@ -39,6 +40,8 @@ class SeedPlace:
     offset_bytes: int
     """Where the first of them lies on the disk."""
     data: bytes
+    had_first_boot: bool
+    """Whether the report beside it says that the card is a device already, which takes no seed any more."""
     manifest: Manifest | None
     """What the image says of itself."""
 
@@ -69,13 +72,15 @@ def find_place(target: Path) -> SeedPlace:
         esp, anatomy, file = _file_on_esp(image, table)
         offsets = [(esp.start_bytes + piece.stored, piece.length) for piece in file.pieces]
         manifest, data = image.manifest(table), anatomy.read(document.FILE)
+        done = _had_first_boot(anatomy)
     disk = disk_image(target)
-    places = [(*disk.place(offset, length), length) for offset, length in offsets]
+    found = [(*disk.place(offset, length), length) for offset, length in offsets]
     return SeedPlace(
         target=target,
-        runs=tuple(Run(path=path, offset_bytes=offset, size_bytes=length) for path, offset, length in places),
+        runs=tuple(Run(path=path, offset_bytes=offset, size_bytes=length) for path, offset, length in found),
         offset_bytes=offsets[0][0],
         data=data,
+        had_first_boot=done,
         manifest=manifest,
     )
 
@@ -91,6 +96,14 @@ def _file_on_esp(image: OpenImage, table: Table) -> tuple[TablePartition, Anatom
         f"{image.path} has no place for a seed: no {document.FILE} on an EFI system partition",
         hint="images of recipes with first boot have one; a compressed image must be unpacked first",
     )
+
+
+def _had_first_boot(anatomy: Anatomy) -> bool:
+    try:
+        report = json.loads(anatomy.read(places.REPORT_JSON))
+    except (ArtifactError, ValueError):
+        return False
+    return isinstance(report, dict) and report.get("state") == places.READY
 
 
 def is_device(target: Path) -> bool:

@@ -188,7 +188,14 @@ def _require_free(place: SeedPlace, *, again: bool) -> None:
         there = seed_in(place.data, source=f"{place.target}:{FILE}")
     except SitesError:
         there = None
-    if there is not None and there.taken and not again:
+    if again:
+        return
+    if place.had_first_boot:
+        raise UsageError(
+            f"{place.target} has had its first start and takes no seed any more",
+            hint="its report says who it is; flash the card anew, or write a seed nevertheless with --again",
+        )
+    if there is not None and there.taken:
         raise UsageError(
             f"the seed on {place.target} was taken by a device already: {name_of(there)}",
             hint="a device takes a seed once; flash the card anew, or write it nevertheless with --again",

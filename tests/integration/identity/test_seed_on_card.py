@@ -41,6 +41,13 @@ def other_bytes(image: Path) -> bytes:
     return data[: place.offset_bytes] + data[place.offset_bytes + place.size_bytes :]
 
 
+def report(image: Path, state: str) -> None:
+    """Write the report's file as a device does; it lies behind the seed and the text for people."""
+    with image.open("r+b") as file:
+        file.seek(find_place(image).offset_bytes + document.ROOM + places.REPORT_ROOM)
+        file.write(places.filled(json.dumps({"state": state}), places.REPORT_ROOM))
+
+
 @pytest.mark.in_namespace
 @pytest.mark.parametrize("esp", ["32MiB", "64MiB", "300MiB"])
 def test_reserved_files_lie_first_and_side_by_side(bench: Bench, esp: str) -> None:
@@ -120,6 +127,11 @@ def test_what_must_not_be_written_is_refused(bench: Bench) -> None:
     assert (refused.returncode, f"taken by a device already: {CODE}" in refused.stderr) == (64, True)
     assert satchel("seed", "write", image, "--set", "site.hostname=h", "--again").returncode == 0
     assert "taken" not in satchel("seed", "show", image).stdout
+
+    report(image, places.READY)
+    refused = satchel("seed", "write", image, "--set", "site.hostname=h")
+    assert (refused.returncode, "has had its first start" in refused.stderr) == (64, True)
+    report(image, "failed")
 
     wrong = satchel("seed", "write", image, "--set", "facility.preset=club", "--set", "site.colour=red")
     assert wrong.returncode == 64

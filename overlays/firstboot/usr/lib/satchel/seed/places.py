@@ -13,6 +13,9 @@ REPORT_JSON = "satchel-report.json"
 REPORT_ROOM = 16 * 1024
 """Bytes for each of them."""
 
+READY = "ready"
+"""What the report says of a device whose first boot is done."""
+
 _NOT_YET = "This card has not been started yet. What it has become will stand here."
 
 

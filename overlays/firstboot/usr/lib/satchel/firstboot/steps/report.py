@@ -31,7 +31,7 @@ _SHOWN = {
 
 def run(device: Device) -> Facts:
     """Write what the device has become, for people and for programs."""
-    _write(device, state="ready")
+    _write(device, state=places.READY)
     return {}
 
 
@@ -43,7 +43,7 @@ def tell(device: Device, step: str) -> None:
 
 def write_note(device: Device, note: str) -> None:
     """Write the whole again, with something to know about it."""
-    _write(device, state="ready", note=note)
+    _write(device, state=places.READY, note=note)
 
 
 def write_failure(device: Device, error: StepFailed) -> None:
