@@ -254,4 +254,4 @@ def _tell(told: Told, arguments: Namespace, *, done: str, where: str) -> None:
         if value and name != "target":
             print(f"  {name.replace('_', ' ')}: {value}")
     if told.minted:
-        print("write the password down: after the first start it is nowhere to be read")
+        print("write the password down: no screen will show it")
