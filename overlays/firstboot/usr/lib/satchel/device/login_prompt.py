@@ -44,14 +44,14 @@ def show(paths: Paths, notice: str) -> None:
 def current(paths: Paths, settings: Settings, facts: dict[str, str]) -> str:
     """The notice of a device whose first boot is done."""
     shown = settings.facility is not None or bool(settings.console_users)
-    admin = facts.get("admin") or ", ".join(settings.console_users)
+    admin = settings.facility.admin if settings.facility else ", ".join(settings.console_users)
     shown &= facts.get("admin_password") != GIVEN
     return text(
         recipe=settings.recipe,
         code=facts["code"],
         hostname=facts["hostname"],
         port=settings.kolibri.port if settings.kolibri else None,
-        admin=admin,
+        admin=facts.get("admin", admin),
         password=files.read(paths.admin_password) if shown and not seen(paths, settings) else None,
     )
 
