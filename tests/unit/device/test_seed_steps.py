@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +14,12 @@ from device import files, login_prompt, own_seed
 from device.errors import DeviceError
 from device.paths import Paths
 from device.settings import Facility, Kolibri, Settings
+from firstboot import engine
 from firstboot.device import Device
+from firstboot.journal import Journal
+from firstboot.screen import Screen
 from firstboot.steps import (
+    STEPS,
     admin_password,
     code,
     forget_secrets,
@@ -279,3 +284,80 @@ def test_the_report_is_written_over_and_never_moves(device: Device) -> None:
     files.write(esp / places.REPORT_TEXT, "short")
     report.run(device)
     assert CODE in (esp / places.REPORT_TEXT).read_text()
+
+
+STEPS_HERE = tuple(
+    step
+    for step in STEPS
+    if step.name
+    in {"seed", "code", "hostname", "timezone", "admin-password", "site", "identity", "forget-secrets", "report"}
+)
+
+
+def first_boot(device: Device) -> Device:
+    """All steps that need neither programs nor a disk, with the journal and the report."""
+    fresh = replace(device, facts={"machine_id": "ab" * 16})
+    screen = Screen(active=device.paths.at("/active"), devices=device.paths.at("/dev"))
+    journal = Journal(device.paths.journal)
+    try:
+        engine.run(STEPS_HERE, fresh, journal, screen, lambda step: report.tell(fresh, step))
+    except engine.StepFailed as error:
+        report.write_failure(fresh, error)
+        raise
+    return fresh
+
+
+def test_first_boot_waits_for_a_correction_and_then_goes_on(device: Device) -> None:
+    put(device, document.render(TOLD).replace(b"Africa/Nairobi", b"Atlantis/Centr"))
+    for _ in range(2):
+        with pytest.raises(engine.StepFailed):
+            first_boot(device)
+        text = (device.paths.at("/boot/efi") / places.REPORT_TEXT).read_text()
+        assert "failed" in text
+        assert "this device knows no time zone Atlantis/Centr" in text
+        assert not device.paths.identity.exists()
+    put(device, document.render(TOLD))
+    assert first_boot(device).facts["hostname"] == "ecole-7"
+    assert "ready" in (device.paths.at("/boot/efi") / places.REPORT_TEXT).read_text()
+
+
+class PowerCut(BaseException):
+    """Ends everything at once, as no exception handler can hold it."""
+
+
+def test_the_power_may_go_out_before_anything_reaches_the_disk(
+    device: Device, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At each of its writes once: the next start makes the same device, and no secret stays."""
+    syncs = 0
+    cut_at = 0
+
+    def sync(_descriptor: int) -> None:
+        nonlocal syncs
+        syncs += 1
+        if syncs == cut_at:
+            raise PowerCut
+
+    monkeypatch.setattr(os, "fsync", sync)
+    monkeypatch.setattr(os, "sync", lambda: None)
+
+    def clone(name: str) -> Device:
+        shutil.copytree(device.paths.root, tmp_path.parent / f"{tmp_path.name}-{name}")
+        return replace(device, paths=Paths(root=tmp_path.parent / f"{tmp_path.name}-{name}"))
+
+    put(device, document.render(TOLD))
+    whole = first_boot(clone("whole")).facts
+    for cut_at in range(1, syncs + 1):
+        syncs = 0
+        cut = clone(str(cut_at))
+        with pytest.raises(PowerCut):
+            first_boot(cut)
+        assert first_boot(cut).facts == whole
+        assert document.parse(card(cut).read_bytes()) == document.without_secrets(TOLD)
+        places_of_secrets = {
+            path.relative_to(cut.paths.root).as_posix()
+            for path in cut.paths.root.rglob("*")
+            if path.is_file() and any(secret.encode() in path.read_bytes() for secret in SECRETS)
+        }
+        assert places_of_secrets <= {"var/lib/satchel/admin-password", "var/lib/satchel/wifi.json"}
+        shutil.rmtree(cut.paths.root)
