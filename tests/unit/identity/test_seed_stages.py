@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from seed import document
 from seed.document import Facility, Seed, SeedError
@@ -16,6 +16,7 @@ OLD = Seed(hostname="old", facility=Facility(name="Old"), extra={f"a{n}": "x" * 
 NEW = Seed(hostname="new", facility=Facility(name="New"), extra={f"b{n}": "y" * 300 for n in range(9)})
 
 
+@settings(deadline=None)
 @given(st.sampled_from([(OLD, NEW), (NEW, OLD), (None, NEW), (OLD, None)]), st.integers(0, 2), st.randoms())
 def test_every_cut_leaves_the_old_seed_or_the_new_one_or_none_at_all(pair: tuple, step: int, random) -> None:
     before, after = (document.empty() if seed is None else document.render(seed) for seed in pair)

@@ -173,7 +173,8 @@ def parse(data: bytes) -> Seed | None:
     Raises:
         SeedError: there is something, and it is not a whole seed that can be used.
     """
-    text = _text(data)
+    # Tens of thousands of empty lines would be read again and again below.
+    text = _text(data.rstrip(b"\r\n"))
     if all(line.startswith("#") or not line for line in map(str.strip, text.splitlines())):
         return None
     try:
