@@ -139,3 +139,10 @@ def test_texts_made_to_break_a_reader_are_only_problems(text: str) -> None:
 def test_nobody_is_shown_thousands_of_problems() -> None:
     text = "".join(f"k{number} = 1\n" for number in range(5000)) + "[end]\ncomplete = true\n"
     assert len(problems(text)) == document.MOST_PROBLEMS
+
+
+def test_a_hostile_key_cannot_paint_the_screen() -> None:
+    key = "\\u001b[2J" + "x" * 5000
+    (found,) = problems(f'version = 1\n[site]\n"{key}" = 1\n[end]\ncomplete = true\n')
+    assert found.isprintable()
+    assert len(found) < 300

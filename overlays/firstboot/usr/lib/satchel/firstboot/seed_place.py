@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,18 +73,23 @@ def read_disk(device: Device) -> Found | None:
     names = device.paths.at("/dev/disk/by-label")
     if not names.is_dir():
         return None
-    run_command(("udevadm", "settle", f"--timeout={_SETTLE_SECONDS}"), why="wait for the disks")
+    with suppress(DeviceError):
+        # Something else may never settle; what is there by then is looked at.
+        run_command(("udevadm", "settle", f"--timeout={_SETTLE_SECONDS}"), why="wait for the disks")
     disk = next((names / label for label in _LABELS if (names / label).exists()), None)
     if disk is None:
         return None
     point = device.paths.at("/run/satchel-seed")
     point.mkdir(mode=0o700, exist_ok=True)
     options = "ro,nodev,nosuid,noexec"
-    run_command(("mount", "-t", "iso9660,vfat", "-o", options, str(disk), str(point)), why="look at the seed disk")
+    advice = "Make the seed disk anew, or remove it, and start the device again."
+    argv = ("mount", "-t", "iso9660,vfat", "-o", options, str(disk), str(point))
+    run_command(argv, why="look at the seed disk", advice=advice)
     try:
         data = _read(point / document.FILE)
     finally:
-        run_command(("umount", str(point)), why="let go of the seed disk")
+        with suppress(DeviceError):
+            run_command(("umount", str(point)), why="let go of the seed disk")
     return None if data is None else Found(source=DISK, data=data)
 
 

@@ -28,6 +28,8 @@ MOST_PROBLEMS = 30
 TAKEN = f"version = {VERSION}\n[end]\ntaken = true\ncomplete = true\n"
 """The least that says so."""
 
+_LONGEST_MESSAGE = 200
+
 _PLACEHOLDER = """\
 # The place of this card's seed: what the device becomes at its first start.
 # Without one it chooses a code, a name and a password for itself, and that is fine.
@@ -216,7 +218,9 @@ def _cut_line(text: str, error: Exception) -> int:
 
 def _problems(document: dict[str, Any], text: str) -> Iterator[Problem]:
     def problem(message: str, *words: str) -> Problem:
-        return Problem(line=_line_of(text, *words), message=message)
+        # A key may hold whatever moves a cursor, and may be as long as the file.
+        shown = "".join(character if character.isprintable() else "?" for character in message[:_LONGEST_MESSAGE])
+        return Problem(line=_line_of(text, *words), message=shown)
 
     end = document.get("end")
     if not isinstance(end, dict) or end.get("complete") is not True:
