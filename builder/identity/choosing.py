@@ -56,4 +56,9 @@ def _begun(choice: Choice, image: str | None) -> Seed:
         # A device that the list does not know chooses safe values for itself.
         return Seed(image=image) if site is None else seed_of(site, image=image, file=choice.sites)
     seed = read_seed(choice.source) if choice.source else None
+    if seed and image and seed.image not in {None, image}:
+        raise UsageError(
+            f"{choice.source} is for the image {seed.image}, and this is {image}; the device would refuse it",
+            hint='change the line image = "..." in it, or take that line away',
+        )
     return replace(seed, image=seed.image or image) if seed else Seed(image=image)

@@ -137,6 +137,9 @@ def test_what_must_not_be_written_is_refused(bench: Bench) -> None:
     assert wrong.returncode == 64
     assert "facility.preset: it is none of" in wrong.stderr
     assert "there is no value" not in wrong.stderr
+    (bench.directory / "other.txt").write_bytes(document.render(Seed(image="kobo", hostname="h")))
+    refused = satchel("seed", "write", image, "--from", bench.directory / "other.txt")
+    assert (refused.returncode, "is for the image kobo" in refused.stderr) == (64, True)
     (bench.directory / "zero.img").write_bytes(b"\0" * (1 << 20))
     assert satchel("seed", "show", bench.directory / "zero.img").returncode == 10
     assert satchel("seed", "show", bench.directory / "nothing.img").returncode == 10
