@@ -177,6 +177,14 @@ def test_a_power_cut_while_secrets_are_written_over_is_made_good(
     assert not device.paths.seed.exists()
 
 
+def test_an_unfinished_copy_of_a_seed_that_was_removed_goes_too(device: Device) -> None:
+    left = files.unfinished(device.paths.seed)
+    files.write(left, PASSWORD)
+    assert take_seed.run(device) == {"seed": "none"}
+    forget_secrets.run(device)
+    assert not left.exists()
+
+
 def test_a_device_that_becomes_somebody_else_is_not_told_the_same_again(device: Device) -> None:
     put(device, document.render(TOLD))
     take_seed.run(device)

@@ -12,7 +12,7 @@ def write(path: Path, text: str, *, mode: int = 0o644) -> None:
     The mode holds from the first byte, so that a secret is at no moment readable by others.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.new")
+    temporary = unfinished(path)
     temporary.unlink(missing_ok=True)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
     with open(descriptor, "w", encoding="utf-8") as file:
@@ -22,6 +22,11 @@ def write(path: Path, text: str, *, mode: int = 0o644) -> None:
         os.fsync(descriptor)
     temporary.rename(path)
     sync_directory(path.parent)
+
+
+def unfinished(path: Path) -> Path:
+    """Where a file lies until it is whole."""
+    return path.with_name(f".{path.name}.new")
 
 
 def overwrite(path: Path, text: str) -> bool:

@@ -35,9 +35,11 @@ def keep(paths: Paths, seed: Seed) -> None:
 
 
 def forget(paths: Paths) -> None:
-    """Remove the copy, for good."""
-    paths.seed.unlink(missing_ok=True)
-    files.sync_directory(paths.seed.parent)
+    """Remove the copy for good, and one that a power cut left unfinished."""
+    for path in (paths.seed, files.unfinished(paths.seed)):
+        path.unlink(missing_ok=True)
+    if paths.seed.parent.is_dir():
+        files.sync_directory(paths.seed.parent)
 
 
 def facility(paths: Paths, settings: Settings) -> Facility | None:

@@ -17,10 +17,8 @@ from seed.document import SeedError
 def run(device: Device) -> Facts:
     """Write over what lies on the card, then remove the copy: cut off in between, it is done again from the copy."""
     seed = own_seed.load(device.paths)
-    if seed is None:
-        return {}
     card = seed_place.on_card(device)
-    if card is not None and not _is_empty(device):
+    if seed is not None and card is not None and not _is_empty(device):
         seed_place.clear_card(card, seed)
     own_seed.forget(device.paths)
     return {}
