@@ -37,7 +37,6 @@ class Wanted:
     language: str
     admin: str
     password: str = field(repr=False)
-    location: str
     hostname: str
 
 
@@ -77,7 +76,6 @@ class Nursery:
         finally:
             file.unlink(missing_ok=True)
             shutil.rmtree(home)
-        rows["kolibriauth_facilitydataset"]["location"] = wanted.location
         version = (self.sealed / ".data_version").read_text(encoding="ascii").strip()
         return _proved(Born(kolibri=version, rows=rows), wanted)
 
@@ -109,7 +107,6 @@ def settle(seed: Seed, nursery: Nursery, first_boot: FirstBoot) -> tuple[Seed, B
             language=seed.facility.language or default.language,
             admin=seed.facility.admin or default.admin,
             password=secret,
-            location=seed.facility.location or "",
             hostname=hostname,
         )
     )
