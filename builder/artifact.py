@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path, PurePosixPath
 
 from builder.audit.partition import ImagePartition
 from builder.audit.reader import read_file
-from builder.boot.subject import Firmware, Grown, Subject
+from builder.boot.subject import Firmware, Gift, Grown, Subject
 from builder.disk.image import DESCRIPTOR
 from builder.disk.read import Table
 from builder.errors import ArtifactError
 from builder.host.tools import Tools
+from builder.identity.trial_seed import trial_seed
 from builder.manifest import ON_ESP, Manifest, PartitionRecord, parse_manifest
-from builder.recipe.model import FileSystem
+from builder.recipe.model import FileSystem, Recipe
 from builder.units import MIB
 
 _SSH = 22
@@ -73,7 +75,15 @@ def subject_of(image: Path, manifest: Manifest) -> Subject:
         ports=ports_of(manifest),
         grown=None if grown is None else _grown(grown),
         card_bytes=max(recipe.disk.card // MIB * MIB, manifest.disk.size_bytes),
+        gift=None if manifest.seed is None else _gift(recipe, manifest.seed.offset_bytes),
     )
+
+
+def _gift(recipe: Recipe, offset_bytes: int) -> Gift:
+    trial = trial_seed(recipe)
+    secret = hashlib.sha256(trial.admin_password.encode()).hexdigest()
+    expected = {"facility_code": trial.code, "hostname": trial.hostname, "admin_password": f"sha256:{secret}"}
+    return Gift(offset_bytes=offset_bytes, data=trial.data, expected=expected, secrets=trial.secrets)
 
 
 def _grown(record: PartitionRecord) -> Grown:

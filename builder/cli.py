@@ -16,6 +16,7 @@ FAMILIES: Final = {
     "locking": ("lock",),
     "building": ("build", "bundle", "shell"),
     "images": ("boot", "test", "audit", "inspect"),
+    "seeding": ("seed",),
     "comparing": ("diff", "why"),
     "verifying": ("verify",),
     "signing": ("sign", "verify-signature"),

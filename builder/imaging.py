@@ -48,6 +48,8 @@ class Imaging:
     epoch: int
     """Seconds since 1970: no file in the image is younger."""
     reporter: Reporter
+    reserved: Mapping[str, bytes]
+    """Files that lie at the very beginning of the EFI system partition, side by side, to be written over later."""
 
     def layout(self) -> Layout:
         """Where everything will lie: partitions that fit their content are measured first.
@@ -61,6 +63,11 @@ class Imaging:
             if partition.filesystem is FileSystem.EXT4 and partition.mount
         }
         return plan_layout(self.recipe.disk, needed=needed, seed=seed_of(self.recipe.name))
+
+    def reserved_at(self, layout: Layout) -> int:
+        """Where on the disk the first of the reserved files lies; the recipe has some."""
+        esp = _esp(layout)
+        return esp.start_bytes + vfat.first_file_at(self.tools, esp, scratch=self.scratch)
 
     def jobs(self, layout: Layout, *, on_esp: Mapping[str, bytes]) -> dict[str, Job[Piece]]:
         """What makes the content of each partition, by its name; independent of one another, the largest first.
@@ -153,7 +160,21 @@ class Imaging:
         }
 
     def _make_esp(self, placed: PlacedPartition, layout: Layout, further: Mapping[str, bytes], out: Path) -> None:
-        vfat.make_vfat(self.tools, {**self._boot_files(layout), **further}, placed, out=out, epoch=self.epoch)
+        files, first = {**self._boot_files(layout), **further}, self.reserved
+        vfat.make_vfat(self.tools, files, placed, out=out, epoch=self.epoch, first=first)
+        if first:
+            self._check_reserved(placed, out)
+
+    def _check_reserved(self, placed: PlacedPartition, out: Path) -> None:
+        """What the manifest promises is what a writer will find."""
+        promised = b"".join(self.reserved.values())
+        with out.open("rb") as file:
+            file.seek(vfat.first_file_at(self.tools, placed, scratch=self.scratch))
+            if file.read(len(promised)) != promised:
+                raise BuildFailed(
+                    f"the reserved files do not lie at the beginning of partition {placed.name}",
+                    hint="this is a fault of Satchel or of mtools; please report it",
+                )
 
     def _make(self, described: Partition, placed: PlacedPartition, out: Path) -> None:
         match placed.filesystem:

@@ -16,10 +16,11 @@ from builder.disk.image import DESCRIPTOR
 from builder.growth import Growth
 from builder.host.places import cache_directory
 from builder.host.tools import Tools
+from builder.identity.reserved import reserved_files
 from builder.imaging import Imaging
 from builder.lock.model import Lock
 from builder.lock.text import lock_digest
-from builder.manifest import ON_ESP, DiskRecord, Manifest, PartitionRecord, portable
+from builder.manifest import ON_ESP, DiskRecord, Manifest, PartitionRecord, SeedPlace, portable
 from builder.plan.layout import Layout
 from builder.progress import Recorder
 from builder.publication import Summed, publish_image, sum_parts, sum_whole, write_durably
@@ -57,6 +58,7 @@ class Maker:
             scratch=directory,
             epoch=self.lock.date,
             reporter=reporter,
+            reserved=reserved_files(recipe),
         )
         layout = imaging.layout()
         manifest = Manifest(
@@ -67,6 +69,7 @@ class Maker:
             date=self.lock.date,
             packages=packages_of(tree, recipe),
             disk=_disk_record(self.loaded, layout),
+            seed=_seed_place(imaging, layout),
             boot=recipe.disk.boot,
             checks=recipe.checks,
             content=channels_of(tree, recipe),
@@ -121,6 +124,14 @@ class Maker:
                 yield Timing(name=layer.name, start_s=0, end_s=0, verdict="reused", reason=layer.reason)
         for step in self.reporter.steps:
             yield Timing(name=step.name, start_s=step.start_s, end_s=step.end_s, verdict="made", reason=step.detail)
+
+
+def _seed_place(imaging: Imaging, layout: Layout) -> SeedPlace | None:
+    """The seed is the first of the reserved files."""
+    if not imaging.reserved:
+        return None
+    size = len(next(iter(imaging.reserved.values())))
+    return SeedPlace(offset_bytes=imaging.reserved_at(layout), size_bytes=size)
 
 
 def _disk_record(loaded: Loaded, layout: Layout) -> DiskRecord:

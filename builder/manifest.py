@@ -66,6 +66,13 @@ class DiskRecord(_Record):
     partitions: tuple[PartitionRecord, ...]
 
 
+class SeedPlace(_Record):
+    """Where on the disk the seed is written; nothing else lies there."""
+
+    offset_bytes: int
+    size_bytes: int
+
+
 class ChannelRecord(_Record):
     """One preloaded channel."""
 
@@ -102,6 +109,8 @@ class Manifest(_Record):
     """The date of the lock, in seconds since 1970; nothing in the image is younger."""
     packages: tuple[Package, ...]
     disk: DiskRecord
+    seed: SeedPlace | None = None
+    """None for an image without first boot."""
     boot: tuple[str, ...]
     checks: tuple[Check, ...]
     content: tuple[ChannelRecord, ...]

@@ -54,6 +54,8 @@ class Identity(_Message):
     facility_id: str | None = None
     dataset_id: str | None = None
     instance_id: str | None = None
+    tls_certificate: str | None = None
+    """Its fingerprint."""
     admin_password: str | None = None
     """A digest; the password itself never leaves the device."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import termios
 from collections.abc import Iterator, Mapping
@@ -13,7 +14,7 @@ from typing import Final
 from builder.boot import card
 from builder.boot.accelerator import Accelerator
 from builder.boot.console import tail
-from builder.boot.machine import MachineSpec
+from builder.boot.machine import SEED_DISK, MachineSpec
 from builder.boot.process import running
 from builder.boot.qmp import Closed
 from builder.boot.subject import Firmware
@@ -34,6 +35,7 @@ def boot(
     firmware: Firmware,
     ports: tuple[int, ...],
     scratch: Path,
+    seed: Path | None,
     reporter: Reporter,
 ) -> int:
     """Run until the device or the person switches it off.
@@ -45,6 +47,7 @@ def boot(
         firmware: What starts it.
         ports: TCP ports of the device to forward to this machine.
         scratch: Where the card's changes lie while it runs, in a directory of their own.
+        seed: A disk for its CD drive that tells the device who to become.
         reporter: Told how to reach it and how to leave.
 
     Returns:
@@ -55,12 +58,19 @@ def boot(
         CommandFailed: it did not start.
     """
     spec = MachineSpec(
-        name=image.stem, firmware=firmware, acceleration=accelerator.kind, ports=ports, monitor_keys=True
+        name=image.stem,
+        firmware=firmware,
+        acceleration=accelerator.kind,
+        ports=ports,
+        seed_disk=seed is not None,
+        monitor_keys=True,
     )
     with TemporaryDirectory(prefix="boot-", dir=scratch) as name:
         directory = Path(name)
         size = disk_image(image).size_bytes + 4 * GIB
         sandbox = card.insert(tools, accelerator, image, card_bytes=size, directory=directory)
+        if seed is not None:
+            shutil.copyfile(seed, directory / Path(SEED_DISK).name)
         errors = directory / "qemu.log"
 
         def command_line(control: int, _agent: int) -> tuple[str, ...]:

@@ -30,6 +30,10 @@ CARD: Final = f"{MACHINE}/card.qcow2"
 VARIABLES: Final = f"{MACHINE}/variables.fd"
 
 
+SEED_DISK: Final = f"{MACHINE}/seed.iso"
+"""A disk that tells the device who to become."""
+
+
 class Acceleration(StrEnum):
     """What executes the guest's instructions: the processor, or QEMU's translator."""
 
@@ -57,6 +61,8 @@ class MachineSpec:
     processors: int = 2
     ports: tuple[int, ...] = ()
     """TCP ports of the guest to forward; the kernel chooses free ports of the host's loopback address."""
+    seed_disk: bool = False
+    """Whether SEED_DISK lies in its CD drive."""
     monitor_keys: bool = False
     """Ctrl-A opens QEMU's own commands on the console, for a person: Ctrl-A X ends the machine."""
 
@@ -73,6 +79,7 @@ class MachineSpec:
             *("-device", "VGA", "-device", "virtio-rng-pci", "-device", "pvpanic"),
             *self._firmware(),
             *self._disk(),
+            *self._seed_disk(),
             *self._network(),
             *("-chardev", f"socket,id=control,fd={control}", "-mon", "chardev=control,mode=control"),
             *self._console(),
@@ -97,6 +104,12 @@ class MachineSpec:
                 return (*drive, "-device", "ich9-ahci,id=ahci", "-device", "ide-hd,bus=ahci.0,drive=card,bootindex=1")
             case DiskBus.USB:
                 return (*drive, "-device", "qemu-xhci", "-device", "usb-storage,drive=card,removable=on,bootindex=1")
+
+    def _seed_disk(self) -> tuple[str, ...]:
+        if not self.seed_disk:
+            return ()
+        drive = f"if=none,id=seed,format=raw,readonly=on,file={SEED_DISK}"
+        return ("-drive", drive, "-device", "ide-cd,bus=ide.1,drive=seed")
 
     def _network(self) -> tuple[str, ...]:
         # restrict=on: the guest reaches nothing, as in a school without Internet; only the forwarded ports come in.

@@ -1,15 +1,16 @@
 """Prove an image: boot two devices from it, at once where the host can, and hear what they say of themselves.
 
-Machine A boots the first firmware on a card larger than the smallest one: first boot, a look from outside, a restart,
-power-off. Machine B is its clone: the other firmware, the smallest card, an AHCI disk as in real computers. So one run
-proves the boot methods, the recipe's checks, growing, drivers, that identities differ and that they stay.
+Machine A boots the first firmware on a card larger than the smallest one, with a seed that tells it who to become:
+first boot, a look from outside, a restart, power-off. Machine B is its clone without a seed: the other firmware, the
+smallest card, an AHCI disk as in real computers. So one run proves the boot methods, the recipe's checks, growing,
+drivers, that a seed is taken and its secrets removed, that identities differ and that they stay.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import partial
@@ -21,6 +22,7 @@ from builder.boot import card
 from builder.boot.answer import GuestReport
 from builder.boot.claims import Claim, compare_clones, compare_growth, compare_reboot
 from builder.boot.diary import FIRST_BOOT, RESTART, Bench, Diary
+from builder.boot.gift import compare_gift, give, left_by
 from builder.boot.machine import MEMORY_MIB, DiskBus, MachineSpec
 from builder.boot.outcome import MEANINGS, Outcome
 from builder.boot.result import Boot, BootTestResult, Comparison
@@ -28,6 +30,7 @@ from builder.boot.session import session
 from builder.boot.subject import Subject
 from builder.disk.image import disk_image
 from builder.errors import PlanError
+from builder.host.sandbox import Sandbox
 from builder.progress import Reporter
 from builder.units import GIB, KIB, MIB, format_size
 
@@ -60,13 +63,21 @@ def prove_image(subject: Subject, bench: Bench, *, together: bool) -> BootTestRe
     larger = subject.card_bytes + LARGER_BY
     bench.reporter.note(f"virtual machines run under {kind} ({bench.accelerator.reason})")
 
+    left: list[bytes] = []
+
     def travel(attempt: int) -> tuple[Boot, ...]:
-        with _switched_on(subject, a, bench, card_bytes=larger, attempt=attempt) as diary:
-            _ = diary.first_boot("stay") and diary.restart("poweroff") and diary.poweroff()
+        inserted = _inserted(subject, a, bench, card_bytes=larger, attempt=attempt)
+        if subject.gift:
+            give(*inserted, subject.gift)
+        with _switched_on(subject, a, bench, inserted[0]) as diary:
+            off = diary.first_boot("stay") and diary.restart("poweroff") and diary.poweroff()
+        if off and subject.gift:
+            left[:] = [left_by(*inserted, subject.gift)]
         return tuple(diary.boots)
 
     def clone(attempt: int) -> tuple[Boot, ...]:
-        with _switched_on(subject, b, bench, card_bytes=subject.card_bytes, attempt=attempt) as diary:
+        sandbox, _directory = _inserted(subject, b, bench, card_bytes=subject.card_bytes, attempt=attempt)
+        with _switched_on(subject, b, bench, sandbox) as diary:
             _ = diary.first_boot("poweroff") and diary.poweroff()
         return tuple(diary.boots)
 
@@ -81,7 +92,7 @@ def prove_image(subject: Subject, bench: Bench, *, together: bool) -> BootTestRe
         image=subject.image.name,
         accelerator=bench.accelerator,
         boots=(*of_a, *of_b),
-        comparisons=_comparisons(subject, of_a, of_b, larger_bytes=larger),
+        comparisons=_comparisons(subject, of_a, of_b, larger_bytes=larger, left=left),
         logs=tuple(f"{spec.name}.console.log" for spec in (a, b)),
         seconds=time.monotonic() - started,
     )
@@ -108,13 +119,18 @@ def unless_stalled(journey: Callable[[int], tuple[Boot, ...]], reporter: Reporte
     return journey(2)
 
 
-@contextmanager
-def _switched_on(
+def _inserted(
     subject: Subject, spec: MachineSpec, bench: Bench, *, card_bytes: int, attempt: int
-) -> Iterator[Diary]:
+) -> tuple[Sandbox, Path]:
+    """A card in a directory of its own."""
     directory = bench.scratch / f"{spec.name}-{attempt}"
     directory.mkdir()
-    sandbox = card.insert(bench.tools, bench.accelerator, subject.image, card_bytes=card_bytes, directory=directory)
+    insert = partial(card.insert, bench.tools, bench.accelerator, subject.image)
+    return insert(card_bytes=card_bytes, directory=directory), directory
+
+
+@contextmanager
+def _switched_on(subject: Subject, spec: MachineSpec, bench: Bench, sandbox: Sandbox) -> Iterator[Diary]:
     with session(sandbox, spec, logs=bench.logs, cancelled=bench.cancelled) as device:
         yield Diary(spec, subject, bench, device)
 
@@ -140,7 +156,7 @@ def _run(
 
 
 def _comparisons(
-    subject: Subject, of_a: tuple[Boot, ...], of_b: tuple[Boot, ...], *, larger_bytes: int
+    subject: Subject, of_a: tuple[Boot, ...], of_b: tuple[Boot, ...], *, larger_bytes: int, left: Sequence[bytes]
 ) -> tuple[Comparison, ...]:
     a, again, b = _report(of_a, FIRST_BOOT), _report(of_a, RESTART), _report(of_b, FIRST_BOOT)
 
@@ -157,6 +173,9 @@ def _comparisons(
         ),
         make("a restart changes nothing", ("before", "after"), compare_reboot(a, again) if a and again else None),
     ]
+    if (gift := subject.gift) is not None:
+        claims = compare_gift(again, gift, left[0]) if again and left else None
+        made.append(make("machine A is what its seed says", ("seed", "device"), claims))
     if (grown := subject.grown) is not None:
         for name, report, size in (("larger", a, larger_bytes), ("smallest", b, subject.card_bytes)):
             claims = compare_growth(report, grown, card_bytes=size) if report else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -26,6 +27,17 @@ class Grown:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Gift:
+    """A seed for one machine's card, what the device must have become by it, and what must be gone then."""
+
+    offset_bytes: int
+    data: bytes
+    expected: Mapping[str, str]
+    """Fields of the identity, by name."""
+    secrets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
     """One image to be proved."""
 
@@ -42,3 +54,5 @@ class Subject:
     grown: Grown | None
     card_bytes: int
     """The smallest card that the image claims to fit on."""
+    gift: Gift | None
+    """What machine A is told; none for an image that cannot be told anything."""

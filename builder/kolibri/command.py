@@ -42,6 +42,12 @@ class KolibriCommand:
         argv = (f"{self.kolibri.venv}/bin/kolibri", "manage", *arguments)
         return self.runner.run(argv, why=why, env=self._environment(content), user=self.kolibri.user)
 
+    def provision(self, file: str, *, why: str) -> None:
+        """Let Kolibri set its home up as a provisioning file of the tree says, which it then deletes."""
+        argv = (f"{self.kolibri.venv}/bin/kolibri", "configure", "setup")
+        env = {**self._environment(None), "KOLIBRI_AUTOMATIC_PROVISION_FILE": file}
+        self.runner.run(argv, why=why, env=env, user=self.kolibri.user)
+
     def rewrite_database(self, *statements: tuple[str, Sequence[object]], why: str) -> None:
         """Run SQL statements with their values on Kolibri's main database, and write it anew (see `rewrite`)."""
         program, database = inspect.getsource(rewrite), f"{self.kolibri.home}/db.sqlite3"

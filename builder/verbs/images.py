@@ -26,6 +26,7 @@ from builder.host.namespace import enter
 from builder.host.places import cache_directory
 from builder.host.store import Store
 from builder.host.tools import Tools, ensure_lab
+from builder.identity.iso import is_iso
 from builder.inspection import look
 from builder.inspection import render as render_inspection
 from builder.manifest import Manifest
@@ -42,9 +43,11 @@ def declare(family: Verbs) -> None:
         "run an image in a virtual machine; nothing is written to it",
         "boot kolibri-pc",
         "boot dist/kolibri-pc/kolibri-pc.img --firmware bios",
+        "boot kolibri-pc --seed school-7.iso",
     )
     verb.takes_image()
     verb.add_argument("--firmware", choices=("uefi", "bios"), default="uefi", help="the firmware to boot with (uefi)")
+    verb.add_argument("--seed", metavar="FILE.iso", help="a seed disk that tells it who to become (`satchel seed iso`)")
 
     verb = family.add(
         "test",
@@ -90,6 +93,11 @@ def _opened(name: str, reporter: Reporter) -> Iterator[tuple[Path, Manifest, Too
 def boot(arguments: Namespace) -> int:
     """Run an image for a person."""
     reporter = reporter_for("plain")
+    seed = Path(arguments.seed) if arguments.seed else None
+    if seed is not None and not is_iso(seed):
+        raise ArtifactError(
+            f"{seed} is no seed disk", hint="make one: satchel seed iso seed.iso --set site.hostname=..."
+        )
     with _opened(arguments.image, reporter) as (image, manifest, tools), Store("boot").scratch("boot") as scratch:
         return interactive.boot(
             image,
@@ -98,6 +106,7 @@ def boot(arguments: Namespace) -> int:
             firmware=Firmware(arguments.firmware),
             ports=ports_of(manifest),
             scratch=scratch,
+            seed=seed,
             reporter=reporter,
         )
 

@@ -12,7 +12,9 @@ import pytest
 UNIQUE = {
     *("machine_id", "hostname", "facility_code", "facility_id", "dataset_id", "instance_id", "admin_password"),
     "ssh_host_keys.ed25519",
+    "tls_certificate",
 }
+TOLD = {"facility_code", "hostname", "admin_password", "seed on the card"}
 
 
 @pytest.mark.vm
@@ -26,6 +28,8 @@ def test_two_clones_become_two_devices_and_stay_them(default_image: Path) -> Non
     assert len([boot for boot in report["boots"] if boot["name"] == "first boot"]) == 2
     clones = next(found for found in report["comparisons"] if found["name"] == "clones differ")
     assert {claim["field"] for claim in clones["claims"]} >= UNIQUE
+    told = next(found for found in report["comparisons"] if found["name"] == "machine A is what its seed says")
+    assert {claim["field"] for claim in told["claims"]} == TOLD
     suite = ET.parse(logs / "junit.xml").getroot()
     assert suite.find(".//testcase") is not None
     assert suite.find(".//failure") is None

@@ -15,6 +15,8 @@ from builder.audit.described import image_partitions
 from builder.audit.reader import cut
 from builder.host.sandbox import Mount
 from builder.host.tools import Tools, ensure_lab
+from builder.identity.place import find_place
+from builder.identity.seed_file import EMPTY
 from builder.manifest import Manifest, read_manifest
 from builder.progress import Reporter
 from builder.recipe.model import FileSystem
@@ -48,6 +50,17 @@ def test_the_manifest_names_what_is_inside(manifest: Manifest) -> None:
     (channel,) = manifest.content
     assert channel.resources == 48
     assert manifest.disk.size_bytes < 7_200_000_000, 'fits a card sold as "8 GB"'
+
+
+def test_a_seed_can_be_written_where_the_manifest_says(default_image: Path, manifest: Manifest) -> None:
+    place = find_place(default_image)
+    assert place.is_where(manifest)
+    assert place.manifest is not None
+    assert place.manifest.seed == manifest.seed
+    assert place.data == EMPTY
+    with default_image.open("rb") as file:
+        file.seek(place.offset_bytes)
+        assert file.read(place.size_bytes) == EMPTY
 
 
 def test_the_image_is_sparse(default_image: Path) -> None:

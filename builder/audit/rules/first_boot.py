@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-from builder.audit.finding import Rule, non_empty_files
+from collections.abc import Iterable
+
+from builder.audit.facts import Facts
+from builder.audit.finding import Hit, Rule, non_empty_files
+from builder.audit.tree import Tree
+
+_WHAT = "was written by a first boot"
+_NOT_YET = ("has not been started", '"not started"')
+"""What stands in the places that an image keeps for its report."""
+
+_states = non_empty_files(
+    "var/lib/satchel/journal/*", "var/lib/satchel/identity.json", "var/lib/satchel/admin-password", what=_WHAT
+)
+
+
+def _find(tree: Tree, facts: Facts) -> Iterable[Hit]:
+    yield from _states(tree, facts)
+    for file in tree.files("satchel-report.*", "*/satchel-report.*"):
+        if file.size > 0 and not any(words in tree.text(file.path) for words in _NOT_YET):
+            yield file.path, _WHAT
+
 
 RULE = Rule(
     name="first-boot-state",
     why="the device would skip its first boot and live with the identity of another one",
     remedy="build the image again instead of copying a card that has been started",
-    find=non_empty_files(
-        "var/lib/satchel/journal/*",
-        "var/lib/satchel/identity.json",
-        "var/lib/satchel/admin-password",
-        "satchel-report.*",
-        "*/satchel-report.*",
-        what="was written by a first boot",
-    ),
+    find=_find,
 )

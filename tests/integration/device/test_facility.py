@@ -38,6 +38,10 @@ def free_ports() -> tuple[int, int]:
 
 @pytest.fixture
 def device(tmp_path: Path, kolibri_venv: Path) -> Device:
+    return sealed_device(tmp_path, kolibri_venv)
+
+
+def sealed_device(tmp_path: Path, kolibri_venv: Path) -> Device:
     """A device on which every step before the facility is done, with the databases that Kolibri brings."""
     paths = Paths(root=tmp_path)
     for directory in ("opt", "run", "proc/self", "srv/data", "srv/content/kolibri", "etc/satchel"):

@@ -55,3 +55,10 @@ def test_agent_runs_only_where_its_port_is() -> None:
 def test_a_person_gets_the_monitor_on_the_console() -> None:
     assert "mux=on" in line(monitor_keys=True)
     assert "-mon chardev=console,mode=readline" in line(monitor_keys=True)
+
+
+def test_a_seed_disk_lies_in_a_cd_drive_and_cannot_be_written() -> None:
+    assert "ide-cd" not in line()
+    for firmware in Firmware:
+        text = line(seed_disk=True, firmware=firmware)
+        assert "readonly=on,file=/job/machine/seed.iso -device ide-cd" in text

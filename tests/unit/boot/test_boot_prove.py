@@ -48,6 +48,7 @@ def test_an_image_larger_than_its_card_is_refused(tmp_path: Path, made: Callable
         cancelled=Event(),
     )
     subject = Subject(
+        gift=None,
         image=made(tmp_path),
         recipe="x",
         firmware=(Firmware.BIOS,),

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from device import files
+from device import commands, files
 from device.errors import DeviceError
 from device.paths import Paths
 from device.settings import Settings
@@ -15,6 +17,8 @@ from firstboot.device import Device
 from firstboot.engine import Step, StepFailed
 from firstboot.journal import Facts, Journal
 from firstboot.screen import Screen
+
+from .conftest import LIBRARY
 
 SETTINGS = Settings(
     recipe="r",
@@ -159,3 +163,49 @@ def test_modes_do_not_depend_on_the_umask(tmp_path: Path) -> None:
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "public").stat().st_mode) == 0o644
+
+
+def test_when_the_time_is_over_no_step_is_begun_and_the_next_start_goes_on(device: Device, screen: Screen) -> None:
+    tried: list[str] = []
+
+    def work(_: Device) -> Facts:
+        tried.append("work")
+        return {}
+
+    hasty = replace(device, settings=replace(device.settings, minutes=0))
+    with pytest.raises(engine.StepFailed) as caught:
+        run([step("first", work)], hasty, screen)
+    assert tried == []
+    assert "may take 0 minutes" in caught.value.reason
+    assert "goes on where it stopped" in caught.value.advice
+    with pytest.raises(commands.OutOfTime), commands.within(0):
+        commands.run(("true",), why="do nothing")
+    assert run([step("first", work)], device, screen)
+    assert tried == ["work"]
+
+
+@pytest.mark.parametrize("package", ["device", "firstboot", "seed"])
+def test_nothing_asks_the_clock_on_the_wall(package: str) -> None:
+    """It may start in 1970 and jump later; only the other clock measures time."""
+    asking = re.compile(r"time\.time\(|\.now\(|\.today\(|utcnow|time_ns|CLOCK_REALTIME")
+    modules = sorted((LIBRARY / package).rglob("*.py"))
+    assert modules
+    assert [path.name for path in modules if asking.search(path.read_text())] == []
+
+
+def test_the_report_hears_how_far_it_came(device: Device, screen: Screen) -> None:
+    heard: list[str] = []
+    steps = [step("first", lambda _: {}), step("second", lambda _: {})]
+    engine.run(steps, device, Journal(device.paths.journal), screen, heard.append)
+    assert [words.partition(":")[0] for words in heard] == ["step 1 of 2", "step 2 of 2"]
+
+
+def test_what_a_step_says_cannot_paint_the_screen(device: Device, screen: Screen) -> None:
+    def fail(_: Device) -> Facts:
+        raise DeviceError("\x1b[2Jgone\r\u202e" + "x" * 9999 + "\nline" * 500, advice="none\x07")
+
+    with pytest.raises(engine.StepFailed) as caught:
+        run([step("first", fail)], device, screen)
+    assert all(line.isprintable() for line in caught.value.reason.splitlines())
+    assert caught.value.advice == "none?"
+    assert len(caught.value.reason) < 1000

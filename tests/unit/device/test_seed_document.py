@@ -111,3 +111,38 @@ def test_other_files_are_refused_in_words() -> None:
 def test_a_seed_that_does_not_fit_its_place_is_not_made() -> None:
     with pytest.raises(SeedError, match="there are 65536"):
         document.render(Seed(born="x" * document.ROOM))
+
+
+def test_single_values_are_changed_and_taken_away_by_their_names() -> None:
+    changed = document.with_values(
+        WHOLE, {"facility.name": "B", "site.code": "", "extra.room": "", "extra.floor": "2", "wifi.country": ""}
+    )
+    assert (changed.facility.name, changed.facility.admin, changed.code) == ("B", "chef", None)
+    assert (changed.extra, changed.wifi) == ({"floor": "2"}, Wifi(ssid="École", passphrase="lusab-babad"))
+    assert document.with_values(Seed(), {}) == Seed()
+    assert document.with_values(Seed(), {"wifi.ssid": "a"}).wifi == Wifi(ssid="a")
+
+
+def test_values_that_cannot_be_used_are_all_named() -> None:
+    with pytest.raises(SeedError) as caught:
+        document.with_values(Seed(), {"facility.preset": "club", "colour": "red", "wifi.country": "KE", "extra.A": "x"})
+    said = str(caught.value)
+    for words in ("facility.preset: it is none of", "there is no colour", "wifi.ssid is missing", "as a name"):
+        assert words in said
+
+
+@pytest.mark.parametrize("text", ["a = " + "[" * 50_000, "a = " + "9" * 20_000, "[" * 30_000])
+def test_texts_made_to_break_a_reader_are_only_problems(text: str) -> None:
+    assert len(problems(text)) == 1
+
+
+def test_nobody_is_shown_thousands_of_problems() -> None:
+    text = "".join(f"k{number} = 1\n" for number in range(5000)) + "[end]\ncomplete = true\n"
+    assert len(problems(text)) == document.MOST_PROBLEMS
+
+
+def test_a_hostile_key_cannot_paint_the_screen() -> None:
+    key = "\\u001b[2J" + "x" * 5000
+    (found,) = problems(f'version = 1\n[site]\n"{key}" = 1\n[end]\ncomplete = true\n')
+    assert found.isprintable()
+    assert len(found) < 300

@@ -15,6 +15,7 @@ _FROM_FIRST_BOOT = {
     "facility_id": "facility_id",
     "dataset_id": "dataset_id",
     "instance_id": "instance_id",
+    "tls_certificate": "tls_fingerprint",
 }
 
 

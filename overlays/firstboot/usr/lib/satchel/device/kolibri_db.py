@@ -12,6 +12,8 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from seed.born import Born
+
 _BUSY_SECONDS = 30.0
 
 
@@ -66,6 +68,33 @@ def provisioning(home: Path) -> Provisioning:
             instance_id=instance[0] if instance else None,
             database_id=instance[1] if instance else None,
         )
+
+
+def set_location(home: Path, location: str) -> None:
+    """Write down where the facility is; Kolibri has no command for it. May be done again.
+
+    Root may do this: SQLite gives its journal files the owner of the database.
+
+    Raises:
+        sqlite3.Error: the database cannot be written.
+    """
+    with closing(sqlite3.connect(home / "db.sqlite3", timeout=_BUSY_SECONDS)) as db, db:
+        # The mark of Morango: a row that the next synchronization has to look at.
+        db.execute("UPDATE kolibriauth_facilitydataset SET location = ?, _morango_dirty_bit = 1", (location,))
+
+
+def plant(home: Path, born: Born) -> None:
+    """Give a sealed home the facility that was born for it elsewhere: all rows of it, or none.
+
+    Raises:
+        sqlite3.Error: the rows are not those of this database, or it cannot be written.
+    """
+    with closing(sqlite3.connect(home / "db.sqlite3", timeout=_BUSY_SECONDS)) as db, db:
+        for table, row in born.rows.items():
+            # Names cannot be bound as values; `unpack` lets only plain ones through.
+            columns = ", ".join(f'"{column}"' for column in row)
+            places = ", ".join("?" for _ in row)
+            db.execute(f'INSERT INTO "{table}" ({columns}) VALUES ({places})', tuple(row.values()))
 
 
 def admin_has_logged_in(home: Path) -> bool:

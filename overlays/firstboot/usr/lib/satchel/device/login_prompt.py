@@ -14,6 +14,9 @@ from device.commands import BASE_ENVIRONMENT
 from device.paths import Paths
 from device.settings import Settings
 
+GIVEN = "given"
+"""The fact about a password that came with the seed: whoever wrote it knows it, so no screen shows it."""
+
 
 def text(*, recipe: str, code: str, hostname: str, port: int | None, admin: str, password: str | None) -> str:
     """The notice, in agetty's notation: `\\4` becomes the address of the first network card that is up."""
@@ -42,12 +45,13 @@ def current(paths: Paths, settings: Settings, facts: dict[str, str]) -> str:
     """The notice of a device whose first boot is done."""
     shown = settings.facility is not None or bool(settings.console_users)
     admin = settings.facility.admin if settings.facility else ", ".join(settings.console_users)
+    shown &= facts.get("admin_password") != GIVEN
     return text(
         recipe=settings.recipe,
         code=facts["code"],
         hostname=facts["hostname"],
         port=settings.kolibri.port if settings.kolibri else None,
-        admin=admin,
+        admin=facts.get("admin", admin),
         password=files.read(paths.admin_password) if shown and not seen(paths, settings) else None,
     )
 

@@ -37,6 +37,26 @@ class Paths:
         return self.at("/var/lib/satchel/identity.json")
 
     @property
+    def seed(self) -> Path:
+        """The device's own copy of its seed, for root only, until first boot is done."""
+        return self.at("/var/lib/satchel/seed.toml")
+
+    @property
+    def wifi(self) -> Path:
+        """The wireless network of the seed, for root only; for overlays that run a network."""
+        return self.at("/var/lib/satchel/wifi.json")
+
+    @property
+    def site(self) -> Path:
+        """The seed's further values, for overlays."""
+        return self.at("/var/lib/satchel/site.json")
+
+    @property
+    def tls(self) -> tuple[Path, Path]:
+        """The device's own TLS key and certificate."""
+        return self.at("/etc/satchel/tls/key.pem"), self.at("/etc/satchel/tls/certificate.pem")
+
+    @property
     def admin_password(self) -> Path:
         """The administrator's password, one line, for root only."""
         return self.at("/var/lib/satchel/admin-password")

@@ -11,8 +11,7 @@ from firstboot import engine
 from firstboot.device import Device
 from firstboot.journal import Journal
 from firstboot.screen import Screen
-from firstboot.steps import STEPS
-from firstboot.steps.report import write_failure
+from firstboot.steps import STEPS, forget_secrets, report
 
 
 def main() -> int:
@@ -24,14 +23,26 @@ def main() -> int:
     except DeviceError as error:
         return _stopped(paths, screen, engine.StepFailed("settings", error.reason, error.advice))
     try:
-        worked = engine.run(STEPS, device, Journal(paths.journal), screen)
+        worked = engine.run(STEPS, device, Journal(paths.journal), screen, lambda step: report.tell(device, step))
     except engine.StepFailed as error:
-        write_failure(device, error)
+        report.write_failure(device, error)
         return _stopped(paths, screen, error)
+    _look_again(device, screen)
     login_prompt.show(paths, login_prompt.current(paths, device.settings, device.facts))
     if worked:
         screen.say(f"This device is {device.facts['hostname']}, facility code {device.facts['code']}.")
     return 0
+
+
+def _look_again(device: Device, screen: Screen) -> None:
+    """Best effort: what lies on the card now must not keep a device closed that has served before."""
+    try:
+        note = forget_secrets.look_again(device)
+        if note:
+            screen.say(note)
+            report.write_note(device, note)
+    except OSError as error:
+        screen.say(f"The card's FAT partition cannot be used: {error}")
 
 
 def _stopped(paths: Paths, screen: Screen, error: engine.StepFailed) -> int:

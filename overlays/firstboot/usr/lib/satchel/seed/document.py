@@ -7,8 +7,9 @@ comments and white space is a place without a seed. A seed from which the secret
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from seed import code, rules
@@ -20,6 +21,14 @@ ROOM = 64 * 1024
 """Bytes that an image keeps for it."""
 
 VERSION = 1
+
+MOST_PROBLEMS = 30
+"""How many problems are looked for: nobody reads more, and each costs a slow board some time."""
+
+TAKEN = f"version = {VERSION}\n[end]\ntaken = true\ncomplete = true\n"
+"""The least that says so."""
+
+_LONGEST_MESSAGE = 200
 
 _PLACEHOLDER = """\
 # The place of this card's seed: what the device becomes at its first start.
@@ -130,6 +139,31 @@ def without_secrets(seed: Seed) -> Seed:
     return Seed(**public, wifi=wifi, taken=True)
 
 
+def with_values(seed: Seed, values: Mapping[str, str]) -> Seed:
+    """A seed with other values, by their names in the text such as `facility.name`; an empty one takes it away.
+
+    Raises:
+        SeedError: there is no such value, or it cannot be used. Says nothing about what was in the seed before.
+    """
+    document: dict[str, Any] = {**_tables(seed), "image": seed.image, "end": {"taken": seed.taken}}
+    problems = []
+    for name, value in values.items():
+        table, _, key = name.partition(".")
+        if table not in (*_FIELDS, "extra") or not key:
+            known = ", ".join(f"{place}.{each}" for place, keys in _FIELDS.items() for each in keys)
+            problems.append(Problem(line=0, message=f"there is no {name} in a seed, but {known} and extra.NAME"))
+        elif value and (message := _field_problem(table, key, value)):
+            problems.append(Problem(line=0, message=f"{name}: {message}"))
+        else:
+            document[table] = {**document[table], key: value or None}
+    if document["wifi"] and not document["wifi"].get("ssid"):
+        problems.append(Problem(line=0, message="wifi.ssid is missing: a network has a name"))
+    if problems:
+        raise SeedError(tuple(problems))
+    given = {key: value for key, value in document["extra"].items() if value is not None}
+    return _seed({**document, "extra": given})
+
+
 def has_secrets(seed: Seed) -> bool:
     """Whether somebody who reads it could log in, join the network or pretend to be the facility."""
     return bool(seed.admin_password or seed.born or (seed.wifi and seed.wifi.passphrase))
@@ -141,14 +175,16 @@ def parse(data: bytes) -> Seed | None:
     Raises:
         SeedError: there is something, and it is not a whole seed that can be used.
     """
-    text = _text(data)
+    # Tens of thousands of empty lines would be read again and again below.
+    text = _text(data.rstrip(b"\r\n"))
     if all(line.startswith("#") or not line for line in map(str.strip, text.splitlines())):
         return None
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
+        # Not only TOMLDecodeError: numbers of thousands of digits and lists in lists in lists come as these.
         raise SeedError((Problem(line=_cut_line(text, error), message=_toml_words(text, error)),)) from error
-    problems = tuple(sorted(_problems(document, text)))
+    problems = tuple(sorted(islice(_problems(document, text), MOST_PROBLEMS)))
     if problems:
         raise SeedError(problems)
     return _seed(document)
@@ -182,7 +218,9 @@ def _cut_line(text: str, error: Exception) -> int:
 
 def _problems(document: dict[str, Any], text: str) -> Iterator[Problem]:
     def problem(message: str, *words: str) -> Problem:
-        return Problem(line=_line_of(text, *words), message=message)
+        # A key may hold whatever moves a cursor, and may be as long as the file.
+        shown = "".join(character if character.isprintable() else "?" for character in message[:_LONGEST_MESSAGE])
+        return Problem(line=_line_of(text, *words), message=shown)
 
     end = document.get("end")
     if not isinstance(end, dict) or end.get("complete") is not True:
@@ -258,8 +296,22 @@ def _lines(seed: Seed) -> Iterator[str]:
     yield f"version = {VERSION}"
     if seed.image:
         yield f"image = {_quoted(seed.image)}"
+    for table, values in _tables(seed).items():
+        given = {key: value for key, value in values.items() if value is not None}
+        if given:
+            yield ""
+            yield f"[{table}]"
+            yield from (f"{key} = {_quoted(value)}" for key, value in given.items())
+    yield ""
+    yield "[end]"
+    if seed.taken:
+        yield "taken = true"
+    yield "complete = true"
+
+
+def _tables(seed: Seed) -> dict[str, dict[str, str | None]]:
     facility, wifi = seed.facility, seed.wifi
-    tables: dict[str, dict[str, str | None]] = {
+    return {
         "site": {"code": seed.code, "hostname": seed.hostname, "timezone": seed.timezone},
         "facility": {
             "name": facility.name,
@@ -272,17 +324,6 @@ def _lines(seed: Seed) -> Iterator[str]:
         "extra": dict(seed.extra),
         "secrets": {"admin_password": seed.admin_password, "born": seed.born},
     }
-    for table, values in tables.items():
-        given = {key: value for key, value in values.items() if value is not None}
-        if given:
-            yield ""
-            yield f"[{table}]"
-            yield from (f"{key} = {_quoted(value)}" for key, value in given.items())
-    yield ""
-    yield "[end]"
-    if seed.taken:
-        yield "taken = true"
-    yield "complete = true"
 
 
 def _quoted(value: str) -> str:

@@ -15,13 +15,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from device import accounts, environment, files, kolibri_db, kolibri_home, mounts
+from device import accounts, environment, files, kolibri_db, kolibri_home, mounts, own_seed
 from device.commands import run as run_command
 from device.errors import DeviceError
 from device.settings import Facility, Kolibri
 from firstboot import sealed_home
 from firstboot.device import Device
 from firstboot.journal import Facts
+from seed import born
 
 _CONTENT_MARK = ".satchel-content.json"
 _PRESETS = ("formal", "nonformal", "informal")
@@ -34,7 +35,8 @@ _CLOSED = "Kolibri stays closed. Send the facility code and this text to your su
 
 def run(device: Device) -> Facts:
     """Make the facility and its administrator unless the database shows them."""
-    facility, kolibri = device.settings.facility, device.settings.kolibri
+    facility, kolibri = own_seed.facility(device.paths, device.settings), device.settings.kolibri
+    seed = own_seed.wanted(device.paths)
     if facility is None or kolibri is None:
         return {}
     provision_directory = device.paths.at("/run/satchel-provision")
@@ -47,9 +49,15 @@ def run(device: Device) -> Facts:
     if kolibri_home.damage(home):
         sealed_home.restore(home, content / sealed_home.DIRECTORY, kolibri.user)
     state = kolibri_db.provisioning(home)
-    if state.untouched:
+    if state.untouched and seed.born:
+        kolibri_db.plant(home, born.unpack(seed.born))
+    elif state.untouched:
         with _provision_file(provision_directory, _wanted(device, facility, name), kolibri.user) as file:
-            _set_up(device, kolibri, file)
+            _set_up(device, kolibri, {"KOLIBRI_AUTOMATIC_PROVISION_FILE": str(file)})
+    state = kolibri_db.provisioning(home)
+    if state.complete(facility.admin) and state.instance_id is None:
+        # Born elsewhere, as far as it can be: the ids of database and instance are made here, by Kolibri.
+        _set_up(device, kolibri, {})
         state = kolibri_db.provisioning(home)
     if not state.complete(facility.admin):
         raise DeviceError(
@@ -57,12 +65,15 @@ def run(device: Device) -> Facts:
             f"super admins: {', '.join(state.superusers) or 'none'}, provisioned: {state.provisioned}",
             advice=_CLOSED,
         )
+    if seed.facility.location:
+        kolibri_db.set_location(home, seed.facility.location)
     files.write(home / kolibri_home.OWNER_MARK, "")
     ((facility_id, dataset_id, facility_name),) = state.facilities
     return {
         "facility_id": facility_id,
         "dataset_id": dataset_id,
         "facility_name": facility_name,
+        "admin": facility.admin,
         "instance_id": state.instance_id or "",
         "database_id": state.database_id or "",
         "kolibri_version": files.read(home / ".data_version") or "",
@@ -106,11 +117,11 @@ def _wanted(device: Device, facility: Facility, name: str) -> str:
     return json.dumps(wanted)
 
 
-def _set_up(device: Device, kolibri: Kolibri, provision: Path) -> None:
-    """Let Kolibri provision itself in the very environment that its service will have."""
+def _set_up(device: Device, kolibri: Kolibri, further: dict[str, str]) -> None:
+    """Let Kolibri set itself up in the very environment that its service will have, with `further` variables."""
     home = device.paths.at(kolibri.home)
     shutil.rmtree(home / "process_cache", ignore_errors=True)
-    env = {"HOME": str(home), "KOLIBRI_AUTOMATIC_PROVISION_FILE": str(provision), "PYTHONDONTWRITEBYTECODE": "1"}
+    env = {"HOME": str(home), "PYTHONDONTWRITEBYTECODE": "1", **further}
     for source in device.paths.kolibri_environment:
         env |= environment.parse(files.read(source) or "")
     argv = (str(device.paths.at(kolibri.venv) / "bin/kolibri"), "configure", "setup")

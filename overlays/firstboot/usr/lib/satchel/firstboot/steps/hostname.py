@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from device import files
+from device import files, own_seed
 from firstboot.device import Device
 from firstboot.journal import Facts
 
@@ -11,9 +11,10 @@ _LOCALHOST = ("127.0.0.1\tlocalhost", "::1\tlocalhost ip6-localhost ip6-loopback
 
 
 def run(device: Device) -> Facts:
-    """Make the name from the recipe's pattern and the facility code."""
+    """Take the seed's name, or make one from the recipe's pattern and the facility code."""
     paths = device.paths
-    name = device.settings.hostname.replace("{code}", device.facts["code"].lower())
+    told = own_seed.wanted(paths).hostname
+    name = told or device.settings.hostname.replace("{code}", device.facts["code"].lower())
     files.write(paths.at("/etc/hostname"), f"{name}\n")
     hosts = paths.at("/etc/hosts")
     files.write(hosts, with_name(files.read(hosts) or "", name))
