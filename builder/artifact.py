@@ -72,8 +72,19 @@ def subject_of(image: Path, manifest: Manifest) -> Subject:
         kolibri=recipe.kolibri is not None,
         ports=ports_of(manifest),
         grown=None if grown is None else _grown(grown),
+        disk_ids=_disk_ids(manifest) if recipe.disk.own_ids else {},
         card_bytes=max(recipe.disk.card // MIB * MIB, manifest.disk.size_bytes),
     )
+
+
+def _disk_ids(manifest: Manifest) -> dict[str, str]:
+    """The ids in the image, by the fields in which a device reports its own."""
+    disk = manifest.disk
+    return {
+        "disk_guid": disk.guid,
+        **{f"partition_guids.{record.name}": record.guid for record in disk.partitions},
+        **{f"filesystem_uuids.{each.name}": each.filesystem_uuid for each in disk.partitions if each.filesystem_uuid},
+    }
 
 
 def _grown(record: PartitionRecord) -> Grown:

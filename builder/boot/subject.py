@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -42,3 +43,6 @@ class Subject:
     grown: Grown | None
     card_bytes: int
     """The smallest card that the image claims to fit on."""
+    disk_ids: Mapping[str, str]
+    """The image's own ids of its disk, partitions and file systems, by field of a device's identity, if the image
+    claims that every device gets others."""

@@ -55,3 +55,8 @@ def test_agent_runs_only_where_its_port_is() -> None:
 def test_a_person_gets_the_monitor_on_the_console() -> None:
     assert "mux=on" in line(monitor_keys=True)
     assert "-mon chardev=console,mode=readline" in line(monitor_keys=True)
+
+
+def test_the_clock_is_right_unless_it_is_asked_to_be_wrong() -> None:
+    assert "-rtc" not in line()
+    assert "-rtc base=1970-01-01T00:00:00 " in line(clock="1970-01-01T00:00:00")
