@@ -60,7 +60,7 @@ class Card:
         )
         (self.directory / "started").write_text("")
         path = "/job/cut:/usr/sbin:/usr/bin:/sbin:/bin"
-        self.bench.lab.sandbox(*mounts).run(
+        self.bench.tools.sandbox(*mounts).run(
             ("sh", "/job/own-disk/new-ids", image, "/job/card/disk", *systems),
             why="give the card ids",
             env={"PATH": path, "CUT": str(1000 if cut is None else cut)},

@@ -168,9 +168,9 @@ class Machine:
         self._dev.mkdir()
         self._partitions = bench.directory / "partitions"
         rows = enumerate(card.table()["partitions"], start=1)
-        kinds = {"bios": "bios-boot none", "esp": "esp vfat", "root": "linux btrfs"}
+        kinds = {"esp": "esp vfat", "root": "root btrfs"}
         self._partitions.write_text(
-            "".join(f"{number} {part['name']} {kinds.get(part['name'], 'linux ext4')}\n" for number, part in rows)
+            "".join(f"{number} {part['name']} {kinds.get(part['name'], 'other ext4')}\n" for number, part in rows)
         )
 
     def insert(self, name: str, card: Card | None = None, *, without: str = "") -> None:
@@ -190,7 +190,7 @@ class Machine:
         names = {"/job/sys": self._sys, "/job/dev": self._dev, "/job/own-disk": LIBRARY}
         mounts = [Mount(target=target, source=source) for target, source in names.items()]
         mounts.append(Mount(target="/job/partitions", source=self._partitions))
-        sandbox = self._bench.lab.sandbox(*mounts)
+        sandbox = self._bench.tools.sandbox(*mounts)
         chosen = sandbox.run(
             ("sh", "/job/own-disk/choose", "/job/sys", "/job/dev", esp),
             why="choose a disk",
@@ -209,9 +209,9 @@ def test_the_disk_that_was_booted_from_is_the_one(bench: Bench) -> None:
     own = card.again("own")
     own.start(card.ids()["disk"])
     machine = Machine(bench, card)
-    machine.insert("nvme0n1", without="data")
+    machine.insert("nvme0n1", without="root")
     assert machine.choose() == ""
-    machine.insert("sdb", own)
+    machine.insert("sdb", own, without="data")
     assert machine.choose() == machine.choose(esp_of(own)) == "sdb"
     assert machine.choose(esp_of(card)) == "", "it has not come yet"
     machine.insert("sdc")
