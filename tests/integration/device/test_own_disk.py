@@ -48,6 +48,16 @@ def test_everything_gets_an_id_and_nothing_else_changes(bench: Bench) -> None:
     assert card.disk.read_bytes()[:440] == code
 
 
+def test_a_new_uuid_costs_an_ext4_only_its_superblocks(bench: Bench) -> None:
+    card = flash(bench)
+    before = {name: (card.directory / name).read_bytes() for name in ("content", "data")}
+    card.start(card.ids()["disk"])
+    for name, old in before.items():
+        new = (card.directory / name).read_bytes()
+        changed = [at for at in range(0, len(old), 4096) if old[at : at + 4096] != new[at : at + 4096]]
+        assert 1 <= len(changed) <= 2, "of 128 MiB, one group and the copy in the next one at most"
+
+
 def test_a_disk_with_ids_of_its_own_is_not_touched(bench: Bench) -> None:
     card = flash(bench)
     image = card.ids()["disk"]
