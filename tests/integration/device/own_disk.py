@@ -7,7 +7,7 @@ import struct
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from builder.disk.btrfs import make_btrfs
 from builder.disk.ext4 import make_ext4, needed_bytes
@@ -25,6 +25,9 @@ LARGER: Final = 64 << 20
 
 SYSTEMS: Final = {"esp": "vfat", "root": "btrfs", "content": "ext4", "data": "ext4"}
 CHECKS: Final = {"vfat": ("fsck.fat", "-n"), "btrfs": ("btrfs", "check"), "ext4": ("e2fsck", "-fn")}
+
+CHANGING: Final = 1 << 36
+"""BTRFS_SUPER_FLAG_CHANGING_FSID_V2."""
 
 POWER_CUT: Final = """#!/bin/sh
 # In the place of every program: starts it, unless it is the one before which the power goes.
@@ -137,18 +140,47 @@ def flash(bench: Bench) -> Card:
     return Card(bench, directory)
 
 
-def mark_btrfs(path: Path, *, flags: int = 0, log_root: int = 0, copies: tuple[int, ...] = (0x10000,)) -> None:
-    """Change a superblock of a btrfs, as an interrupted btrfstune or a power cut leaves it, with the right checksum."""
+def interrupt_change(path: Path, *, copies: tuple[int, ...] = (0x10000,)) -> None:
+    """Leave a btrfs as a btrfstune does that was cut off: marked in one superblock or in several."""
     with path.open("r+b") as file:
         for offset in copies:
-            file.seek(offset)
-            block = bytearray(file.read(4096))
-            (before,) = struct.unpack_from("<Q", block, 0x38)
-            struct.pack_into("<Q", block, 0x38, before | flags)
-            struct.pack_into("<Q", block, 0x60, log_root)
-            struct.pack_into("<I", block, 0, _crc32c(block[0x20:]))
-            file.seek(offset)
-            file.write(block)
+            block = bytearray(_read(file, offset, 4096))
+            (flags,) = struct.unpack_from("<Q", block, 0x38)
+            struct.pack_into("<Q", block, 0x38, flags | CHANGING)
+            _write_summed(file, offset, block)
+
+
+def leave_log(path: Path) -> None:
+    """Leave a btrfs as the kernel does at a power cut: its superblock names a log, here a copy of the tree of roots.
+
+    Offsets are from the kernel's documentation of the on-disk format. btrfstune takes such a file system.
+    """
+    with path.open("r+b") as file:
+        superblock = bytearray(_read(file, 0x10000, 4096))
+        generation, root = struct.unpack_from("<QQ", superblock, 0x48)
+        (size,) = struct.unpack_from("<I", superblock, 0x94)
+        free = root + 64 * size
+        for place in range(0, path.stat().st_size, 4096):
+            block = bytearray(_read(file, place, size))
+            if block[0x20:0x30] == superblock[0x20:0x30] and struct.unpack_from("<Q", block, 0x30)[0] == root:
+                assert not any(_read(file, place + free - root, size)), "nothing lies there"
+                struct.pack_into("<Q", block, 0x30, free)
+                struct.pack_into("<Q", block, 0x50, generation + 1)
+                _write_summed(file, place + free - root, block)
+        struct.pack_into("<Q", superblock, 0x60, free)
+        superblock[0xC8] = superblock[0xC6]
+        _write_summed(file, 0x10000, superblock)
+
+
+def _read(file: BinaryIO, offset: int, size: int) -> bytes:
+    file.seek(offset)
+    return file.read(size)
+
+
+def _write_summed(file: BinaryIO, offset: int, block: bytearray) -> None:
+    struct.pack_into("<I", block, 0, _crc32c(block[0x20:]))
+    file.seek(offset)
+    file.write(block)
 
 
 def _crc32c(data: bytes) -> int:

@@ -13,13 +13,10 @@ from firstboot.steps.grow import Partition
 
 from builder.errors import CommandFailed
 from builder.host.sandbox import Mount
-from tests.integration.device.own_disk import LARGER, LIBRARY, SYSTEMS, Card, flash, mark_btrfs
+from tests.integration.device.own_disk import LARGER, LIBRARY, SYSTEMS, Card, flash, interrupt_change, leave_log
 from tests.integration.disk.disk_bench import Bench
 
 pytestmark = pytest.mark.in_namespace
-
-CHANGING = 1 << 36
-"""BTRFS_SUPER_FLAG_CHANGING_FSID_V2."""
 
 
 @pytest.fixture
@@ -87,7 +84,7 @@ def test_a_power_cut_before_any_program_only_means_that_the_next_start_ends_it(b
 def test_a_btrfs_whose_change_was_cut_off_is_ended_and_still_gets_an_id(bench: Bench, copies: tuple[int, ...]) -> None:
     card = flash(bench)
     image = card.ids()
-    mark_btrfs(card.directory / "root", flags=CHANGING, copies=copies)
+    interrupt_change(card.directory / "root", copies=copies)
     card.start(image["disk"])
     assert unchanged(image, card.ids()) == set()
     assert "CHANGING" not in bench.look(
@@ -100,7 +97,7 @@ def test_a_btrfs_with_a_log_that_cannot_be_worked_off_is_left_alone(bench: Bench
     """Nothing can be mounted in the sandbox; on a device the mount succeeds."""
     card = flash(bench)
     image = card.ids()
-    mark_btrfs(card.directory / "root", log_root=30 << 20)
+    leave_log(card.directory / "root")
     before = (card.directory / "root").read_bytes()
     with pytest.raises(CommandFailed):
         card.start(image["disk"])
