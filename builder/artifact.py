@@ -74,6 +74,7 @@ def subject_of(image: Path, manifest: Manifest) -> Subject:
         kolibri=recipe.kolibri is not None,
         ports=ports_of(manifest),
         grown=None if grown is None else _grown(grown),
+        disk_ids=_disk_ids(manifest) if recipe.disk.own_ids else {},
         card_bytes=max(recipe.disk.card // MIB * MIB, manifest.disk.size_bytes),
         gift=None if manifest.seed is None else _gift(recipe, manifest.seed.offset_bytes),
     )
@@ -84,6 +85,16 @@ def _gift(recipe: Recipe, offset_bytes: int) -> Gift:
     secret = hashlib.sha256(trial.admin_password.encode()).hexdigest()
     expected = {"facility_code": trial.code, "hostname": trial.hostname, "admin_password": f"sha256:{secret}"}
     return Gift(offset_bytes=offset_bytes, data=trial.data, expected=expected, secrets=trial.secrets)
+
+
+def _disk_ids(manifest: Manifest) -> dict[str, str]:
+    """The ids in the image, by the fields in which a device reports its own."""
+    disk = manifest.disk
+    return {
+        "disk_guid": disk.guid,
+        **{f"partition_guids.{record.name}": record.guid for record in disk.partitions},
+        **{f"filesystem_uuids.{each.name}": each.filesystem_uuid for each in disk.partitions if each.filesystem_uuid},
+    }
 
 
 def _grown(record: PartitionRecord) -> Grown:

@@ -26,7 +26,7 @@ from builder.growth import Growth
 from builder.host.places import code_below
 from builder.host.store import Store
 from builder.host.tools import Tools
-from builder.layers.system import hidden_below
+from builder.layers.system import hidden_below, mount_source
 from builder.own_code import OF_PARTITIONS
 from builder.plan.keys import key_of, seed_of
 from builder.plan.layout import Layout, PlacedPartition, plan_layout
@@ -205,12 +205,16 @@ class Imaging:
 
     def _boot_files(self, layout: Layout) -> dict[str, Path | bytes]:
         root, subvolume = _root_of(self.recipe)
-        root_uuid = layout.partition(root.name).filesystem_uuid
-        assert root_uuid is not None
         disk = self.recipe.disk
+        options = kernel_options(
+            root=mount_source(disk, root, layout.partition(root.name).filesystem_uuid),
+            subvolume=subvolume,
+            cmdline=disk.cmdline,
+            image=layout.disk_guid if disk.own_ids else None,
+        )
         return esp_files(
             title=self.recipe.description,
-            options=kernel_options(root_uuid=root_uuid, subvolume=subvolume, cmdline=disk.cmdline),
+            options=options,
             kernel=_newest(self.tree / "boot", "vmlinuz-"),
             initrd=_newest(self.tree / "boot", "initrd.img-"),
             systemd_boot=self.tools.tree / SYSTEMD_BOOT,

@@ -58,12 +58,21 @@ class Identity(_Message):
     """Its fingerprint."""
     admin_password: str | None = None
     """A digest; the password itself never leaves the device."""
+    disk_guid: str | None = None
+    partition_guids: dict[str, str] = {}
+    """By the partitions' names, as those of their file systems."""
+    filesystem_uuids: dict[str, str] = {}
 
     def fields(self) -> dict[str, str | None]:
-        """Every field by name, the SSH host keys one by one."""
-        single = self.model_dump(exclude={"ssh_host_keys"})
-        keys = {f"ssh_host_keys.{kind}": fingerprint for kind, fingerprint in sorted(self.ssh_host_keys.items())}
-        return {**single, **keys}
+        """Every field by name, those of which there are several one by one: `ssh_host_keys.ed25519`."""
+        found: dict[str, str | None] = {}
+        for name, value in self.model_dump().items():
+            found |= (
+                {f"{name}.{key}": each for key, each in sorted(value.items())}
+                if isinstance(value, dict)
+                else {name: value}
+            )
+        return found
 
 
 class GrownAnswer(_Message):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from builder.boot.answer import GuestReport
@@ -10,6 +11,7 @@ from builder.units import format_size
 
 _ALWAYS = ("machine_id", "hostname")
 _WITH_KOLIBRI = ("facility_code", "facility_id", "dataset_id", "instance_id", "admin_password")
+_OF_DISK = ("disk_guid", "partition_guids.", "filesystem_uuids.")
 _FULL = 0.9
 """Part of the room behind a partition's start that a grown file system must offer; the rest is its own bookkeeping."""
 
@@ -24,24 +26,33 @@ class Claim:
     problem: str = ""
 
 
-def compare_clones(a: GuestReport, b: GuestReport, *, kolibri: bool) -> tuple[Claim, ...]:
-    """Every unique field of two devices from one image: each must have it, and no two may be equal."""
-    expected = (*_ALWAYS, *(_WITH_KOLIBRI if kolibri else ()))
+def compare_clones(a: GuestReport, b: GuestReport, *, kolibri: bool, disk_ids: Mapping[str, str]) -> tuple[Claim, ...]:
+    """Every unique field of two devices from one image: each must have it, and no two may be equal.
+
+    Args:
+        a: One device.
+        b: The other.
+        kolibri: Whether there must be a facility.
+        disk_ids: The image's own ids of its disk, by field, of which no device may keep one; none where they all may.
+    """
+    expected = (*_ALWAYS, *(_WITH_KOLIBRI if kolibri else ()), *disk_ids)
     left, right = a.identity.fields(), b.identity.fields()
     claims = [
-        _differ(name, left.get(name), right.get(name))
-        for name in (*left, *(name for name in right if name not in left))
-        if name in expected or left.get(name) or right.get(name)
+        _differ(name, left.get(name), right.get(name), kept=disk_ids.get(name))
+        for name in dict.fromkeys((*left, *right, *disk_ids))
+        if name in expected or ((left.get(name) or right.get(name)) and not name.startswith(_OF_DISK))
     ]
     if not a.identity.ssh_host_keys and not b.identity.ssh_host_keys:
         claims.append(Claim(field="ssh_host_keys", left="", right="", problem="neither clone has an SSH host key"))
     return (*claims, _differ("boot_id", a.boot_id, b.boot_id))
 
 
-def _differ(name: str, left: str | None, right: str | None) -> Claim:
+def _differ(name: str, left: str | None, right: str | None, *, kept: str | None = None) -> Claim:
     if not left or not right:
         where = "neither clone" if left == right or not (left or right) else "only one clone"
         problem = f"{where} has it"
+    elif kept and kept.lower() in {left.lower(), right.lower()}:
+        problem = "a clone still has that of the image"
     else:
         problem = "both clones have the same" if left == right else ""
     return Claim(field=name, left=left or "", right=right or "", problem=problem)

@@ -59,6 +59,8 @@ class MachineSpec:
     bus: DiskBus = DiskBus.VIRTIO
     memory_mib: int = MEMORY_MIB
     processors: int = 2
+    clock: str = ""
+    """What its clock shows when it is switched on, such as `1970-01-01T00:00:00`, UTC; empty for the right time."""
     ports: tuple[int, ...] = ()
     """TCP ports of the guest to forward; the kernel chooses free ports of the host's loopback address."""
     seed_disk: bool = False
@@ -76,6 +78,7 @@ class MachineSpec:
             *("-machine", "q35" if self.firmware is Firmware.UEFI else "pc,graphics=off"),
             *("-accel", self.acceleration, "-cpu", "host" if kvm else "max"),
             *("-smp", str(self.processors), "-m", str(self.memory_mib)),
+            *(("-rtc", f"base={self.clock}") if self.clock else ()),
             *("-device", "VGA", "-device", "virtio-rng-pci", "-device", "pvpanic"),
             *self._firmware(),
             *self._disk(),

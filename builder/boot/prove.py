@@ -2,8 +2,9 @@
 
 Machine A boots the first firmware on a card larger than the smallest one, with a seed that tells it who to become:
 first boot, a look from outside, a restart, power-off. Machine B is its clone without a seed: the other firmware, the
-smallest card, an AHCI disk as in real computers. So one run proves the boot methods, the recipe's checks, growing,
-drivers, that a seed is taken and its secrets removed, that identities differ and that they stay.
+smallest card, an AHCI disk as in real computers, and a clock whose battery is empty. So one run proves the boot
+methods, the recipe's checks, growing, drivers, that the clock does not matter, that a seed is taken and its secrets
+removed, that identities differ and that they stay.
 """
 
 from __future__ import annotations
@@ -59,7 +60,9 @@ def prove_image(subject: Subject, bench: Bench, *, together: bool) -> BootTestRe
         raise PlanError(f"{subject.image} is {format_size(size)}, and its card only {format_size(subject.card_bytes)}")
     kind = bench.accelerator.kind
     a = MachineSpec(name="A", firmware=subject.firmware[0], acceleration=kind, ports=subject.ports)
-    b = MachineSpec(name="B", firmware=subject.firmware[-1], acceleration=kind, bus=DiskBus.AHCI)
+    b = MachineSpec(
+        name="B", firmware=subject.firmware[-1], acceleration=kind, bus=DiskBus.AHCI, clock="1970-01-01T00:00:00"
+    )
     larger = subject.card_bytes + LARGER_BY
     bench.reporter.note(f"virtual machines run under {kind} ({bench.accelerator.reason})")
 
@@ -169,7 +172,7 @@ def _comparisons(
         make(
             "clones differ",
             ("machine A", "machine B"),
-            compare_clones(a, b, kolibri=subject.kolibri) if a and b else None,
+            compare_clones(a, b, kolibri=subject.kolibri, disk_ids=subject.disk_ids) if a and b else None,
         ),
         make("a restart changes nothing", ("before", "after"), compare_reboot(a, again) if a and again else None),
     ]

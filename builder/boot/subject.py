@@ -56,3 +56,6 @@ class Subject:
     """The smallest card that the image claims to fit on."""
     gift: Gift | None
     """What machine A is told; none for an image that cannot be told anything."""
+    disk_ids: Mapping[str, str]
+    """The image's own ids of its disk, partitions and file systems, by field of a device's identity, if the image
+    claims that every device gets others."""

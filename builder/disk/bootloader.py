@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
+from uuid import UUID
 
 KERNEL: Final = "satchel/vmlinuz"
 INITRD: Final = "satchel/initrd.img"
@@ -22,10 +23,15 @@ WAIT_S: Final = 2
 """How long a person can stop the boot. No device waits for an answer."""
 
 
-def kernel_options(*, root_uuid: str, subvolume: str | None, cmdline: Sequence[str]) -> str:
-    """The kernel's command line: where the root is, and what the recipe adds."""
+def kernel_options(*, root: str, subvolume: str | None, cmdline: Sequence[str], image: UUID | None = None) -> str:
+    """The kernel's command line: where the root is, and what the recipe adds.
+
+    `image` is the GUID of the disk in the image, for devices that get ids of their own: a disk which still has it has
+    none yet. (overlays/own-disk)
+    """
     flags = (f"rootflags=subvol={subvolume}",) if subvolume else ()
-    return " ".join((f"root=UUID={root_uuid}", *flags, *cmdline))
+    own_ids = (f"satchel.image={str(image).upper()}",) if image else ()
+    return " ".join((f"root={root}", *flags, *cmdline, *own_ids))
 
 
 def loader_conf() -> str:
@@ -39,11 +45,15 @@ def entry_conf(*, title: str, options: str) -> str:
 
 
 def grub_cfg(*, title: str, options: str) -> str:
-    """GRUB's menu; its root is the ESP already, because its prefix is there."""
+    """GRUB's menu; its root is the ESP already, because its prefix is there.
+
+    It tells the kernel which partition that was, as systemd-boot does through the firmware.
+    """
     safe = title.replace("\\", "").replace('"', "")
     return (
         f'set timeout={WAIT_S}\nset default=0\nmenuentry "{safe}" {{\n'
-        f'  echo "Loading {safe} ..."\n  linux /{KERNEL} {options}\n  initrd /{INITRD}\n}}\n'
+        f'  echo "Loading {safe} ..."\n  probe --set=esp --part-uuid $root\n'
+        f"  linux /{KERNEL} {options} satchel.esp=$esp\n  initrd /{INITRD}\n}}\n"
     )
 
 

@@ -22,8 +22,9 @@ from builder.units import align_up, format_size
 
 _FEATURES: Final = (
     "none,ext_attr,dir_index,filetype,extent,64bit,flex_bg,sparse_super,large_file,huge_file,dir_nlink,extra_isize,"
-    "metadata_csum"
+    "metadata_csum,metadata_csum_seed"
 )
+"""With metadata_csum_seed, checksums do not depend on the UUID, so that a device can change it at once."""
 _BROKEN: Final = "1.47.3"
 """This mke2fs cuts files of 2 GiB and more (tytso/e2fsprogs issues 254 and 264)."""
 

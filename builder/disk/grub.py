@@ -18,7 +18,9 @@ from builder.host.tools import WORK, Tools
 from builder.plan.layout import PlacedPartition
 from builder.units import SECTOR, format_size
 
-MODULES: Final = ("biosdisk", "part_gpt", "fat", "normal", "linux", "configfile", "echo", "test", "reboot", "halt")
+MODULES: Final = (
+    *("biosdisk", "part_gpt", "fat", "normal", "linux", "configfile", "echo", "probe", "test", "reboot", "halt"),
+)
 """Enough to read the menu on the ESP and to start Linux; the core has no other place to load modules from."""
 
 BOOT_CODE_BYTES: Final = 440

@@ -16,7 +16,7 @@ from builder.host.places import remove_tree
 from builder.layers.site import Layer, Site, code_digest
 from builder.plan.keys import seed_of
 from builder.plan.layout import filesystem_uuid
-from builder.recipe.model import FileSystem, Partition, Recipe
+from builder.recipe.model import Disk, FileSystem, Partition, Recipe
 
 REMOVED: Final = (
     "etc/ssh/ssh_host_*_key*",
@@ -80,20 +80,28 @@ def _matching(tree: Path, pattern: str) -> tuple[Path, ...]:
 
 
 def fstab(recipe: Recipe) -> str:
-    """The mount table, by file-system UUID."""
+    """The mount table."""
     lines = ["# Made by Satchel from the recipe's disk.", *_fstab_lines(recipe)]
     return "\n".join(lines) + "\n"
 
 
 def _fstab_lines(recipe: Recipe) -> Iterator[str]:
     for partition in recipe.disk.partitions:
-        uuid = filesystem_uuid(partition, seed_of(recipe.name))
+        source = mount_source(recipe.disk, partition, filesystem_uuid(partition, seed_of(recipe.name)))
         for mount, options in _mounts(partition):
             # The root file system is checked first, the others after it; btrfs and what is read-only never.
             checked = partition.filesystem is not FileSystem.BTRFS and "ro" not in options
             number = 0 if not checked else 1 if mount == "/" else 2
             joined = ",".join(options) or "defaults"
-            yield f"UUID={uuid} {mount} {partition.filesystem} {joined} 0 {number}"
+            yield f"{source} {mount} {partition.filesystem} {joined} 0 {number}"
+
+
+def mount_source(disk: Disk, partition: Partition, uuid: str | None) -> str:
+    """How the device finds a file system: by its UUID, or by its partition's name where UUIDs change on each device.
+
+    The links below /dev/satchel are made by the overlay own-disk, for the disk that the device started from only.
+    """
+    return f"/dev/satchel/{partition.name}" if disk.own_ids else f"UUID={uuid}"
 
 
 def _mounts(partition: Partition) -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -281,9 +281,13 @@ class Disk(Part):
     boot: Annotated[tuple[Literal["uefi", "bios"], ...], Field(min_length=1)] = ("uefi", "bios")
     """The firmware that the one image boots on."""
     cmdline: tuple[str, ...] = ()
-    """Kernel parameters besides `root=`."""
+    """Kernel parameters besides `root=` and those that begin with `satchel.`."""
     card: Size = parse_size("7.2 GB")
     """The smallest card that the image must fit on. The default is what cards sold as "8 GB" really hold at least."""
+    own_ids: bool = False
+    """Give each device a disk GUID, PARTUUIDs and file-system UUIDs of its own before it mounts anything for the first
+    time. Its file systems are then known by the names of their partitions, as `/dev/satchel/NAME`. Needs the overlay
+    `own-disk`."""
     partitions: Annotated[tuple[Partition, ...], Field(min_length=1)]
     """The partitions, in order."""
 

@@ -15,6 +15,9 @@ from builder.recipe.params import value_of
 from builder.recipe.problems import suggest
 from builder.recipe.semantics_disk import DISK_RULES
 
+OWN_DISK = "own-disk"
+"""The overlay that carries out `disk.own_ids`."""
+
 
 def findings(recipe: Recipe, *, without: Collection[str] = ()) -> Iterator[Finding]:
     """All findings of the rules that read none of the sections in `without`."""
@@ -130,6 +133,18 @@ def _hostname_differs(recipe: Recipe) -> Iterator[Finding]:
         yield Finding(("firstboot", "hostname"), message, f'for example "{recipe.firstboot.hostname}-{{code}}"')
 
 
+def _own_ids(recipe: Recipe) -> Iterator[Finding]:
+    brought = [i for i, overlay in enumerate(recipe.overlays) if overlay.name == OWN_DISK]
+    if recipe.disk.own_ids and not brought:
+        message = f"without the overlay {OWN_DISK}, nothing on the device gives its disk ids of its own"
+        hint = f"add `name: {OWN_DISK}` to `overlays`, with the ownership that lib/debian-pc.yml gives it"
+        yield Finding(("disk", "own_ids"), message, hint)
+    if not recipe.disk.own_ids:
+        for i in brought:
+            message = f"the overlay {OWN_DISK} does nothing as long as `disk.own_ids` is false"
+            yield Finding(("overlays", i, "name"), message, "write `own_ids: true` under `disk`, or take it away")
+
+
 RULES: tuple[tuple[tuple[str, ...], Rule], ...] = (
     (("params",), _parameter_defaults),
     (("users",), _named_twice),
@@ -146,5 +161,6 @@ RULES: tuple[tuple[tuple[str, ...], Rule], ...] = (
     (("kolibri", "content"), _content_without_kolibri),
     (("kolibri", "firstboot"), _facility_with_kolibri),
     (("firstboot",), _hostname_differs),
+    (("disk", "overlays"), _own_ids),
 )
 """Every rule that is not about the disk alone, with the sections that it reads."""

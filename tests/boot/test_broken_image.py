@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -27,11 +26,8 @@ def test_an_image_that_finds_no_root_file_system_does_not_pass(default_image: Pa
 
 
 def hide_root(image: Path) -> None:
-    """Have both boot loaders ask for a root file system that is not there; no file moves or changes its length."""
-    with image.open("r+b") as file:
-        beginning = file.read(512 * 2**20)
-        found = list(re.finditer(rb"root=UUID=[0-9a-f]{8}", beginning))
-        assert len(found) >= 2
-        for match in found:
-            file.seek(match.end() - 8)
-            file.write(b"deadbeef")
+    """Rename the partition that the device knows its root file system by; not a byte of its content changes."""
+    table = json.loads(subprocess.run(("sfdisk", "--json", image), stdout=subprocess.PIPE, check=True).stdout)
+    names = [part["name"] for part in table["partitiontable"]["partitions"]]
+    number = str(names.index("root") + 1)
+    subprocess.run(("sfdisk", "--quiet", "--part-label", image, number, "lost"), check=True)

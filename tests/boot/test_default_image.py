@@ -11,8 +11,10 @@ import pytest
 
 UNIQUE = {
     *("machine_id", "hostname", "facility_code", "facility_id", "dataset_id", "instance_id", "admin_password"),
-    "ssh_host_keys.ed25519",
     "tls_certificate",
+    *("ssh_host_keys.ed25519", "disk_guid"),
+    *(f"partition_guids.{name}" for name in ("bios", "esp", "root", "content", "data")),
+    *(f"filesystem_uuids.{name}" for name in ("esp", "root", "content", "data")),
 }
 TOLD = {"facility_code", "hostname", "admin_password", "seed on the card"}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from uuid import UUID
 
 from builder.host.places import RECIPES
 from builder.lock.model import Content, Deb, Lock, Wheel
@@ -54,7 +55,7 @@ MANIFEST = Manifest(
         size_bytes=4 * GIB,
         partitions=(
             partition(1, "bios", 4 * MIB, 4 * MIB, filesystem=None, mount=None),
-            partition(2, "root", 8 * MIB, 3 * GIB, filesystem=FileSystem.BTRFS),
+            partition(2, "root", 8 * MIB, 3 * GIB, filesystem=FileSystem.BTRFS, filesystem_uuid=str(UUID(int=2))),
             partition(3, "content", 8 * MIB + 3 * GIB, 512 * MIB, data=DataClass.CONTENT, options=("ro",)),
             partition(4, "data", 520 * MIB + 3 * GIB, 500 * MIB, data=DataClass.VALUABLE, grow=True),
         ),

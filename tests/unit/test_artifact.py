@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from builder.artifact import find_image
+from builder.artifact import find_image, subject_of
 from builder.errors import ArtifactError
 
 from .finished_image import MANIFEST
@@ -32,3 +32,12 @@ def test_the_manifest_names_the_descriptor_of_a_split_image() -> None:
     assert MANIFEST.image == f"{name}.img"
     assert split.image == f"{name}.vmdk"
     assert split.model_copy(update={"digests": {}}).image == f"{name}.img"
+
+
+def test_what_the_boot_test_must_find_changed_on_the_disk(tmp_path: Path) -> None:
+    ids = subject_of(tmp_path, MANIFEST).disk_ids
+    names = [record.name for record in MANIFEST.disk.partitions]
+    assert ids.keys() == {"disk_guid", *(f"partition_guids.{name}" for name in names), "filesystem_uuids.root"}
+    assert ids["partition_guids.root"] == MANIFEST.disk.partitions[1].guid
+    keeping = MANIFEST.recipe.model_copy(update={"disk": MANIFEST.recipe.disk.model_copy(update={"own_ids": False})})
+    assert subject_of(tmp_path, MANIFEST.model_copy(update={"recipe": keeping})).disk_ids == {}

@@ -62,3 +62,8 @@ def test_a_seed_disk_lies_in_a_cd_drive_and_cannot_be_written() -> None:
     for firmware in Firmware:
         text = line(seed_disk=True, firmware=firmware)
         assert "readonly=on,file=/job/machine/seed.iso -device ide-cd" in text
+
+
+def test_the_clock_is_right_unless_it_is_asked_to_be_wrong() -> None:
+    assert "-rtc" not in line()
+    assert "-rtc base=1970-01-01T00:00:00 " in line(clock="1970-01-01T00:00:00")

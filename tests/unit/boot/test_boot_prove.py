@@ -57,6 +57,7 @@ def test_an_image_larger_than_its_card_is_refused(tmp_path: Path, made: Callable
         ports=(),
         grown=None,
         card_bytes=MIB,
+        disk_ids={},
     )
     with pytest.raises(PlanError, match=r"is 2\.0 MiB, and its card only 1\.0 MiB"):
         prove_image(subject, bench, together=False)

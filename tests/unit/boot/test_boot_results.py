@@ -22,7 +22,7 @@ from .boot_reports import Report
 @pytest.fixture
 def good(report: Report, other: GuestReport) -> BootTestResult:
     verdict = judge(report(), expected=(), firmware=Firmware.UEFI)
-    claims = compare_clones(report(), other, kolibri=True)
+    claims = compare_clones(report(), other, kolibri=True, disk_ids={})
     return BootTestResult(
         recipe="kolibri-pc",
         image="kolibri-pc.img",
@@ -41,7 +41,9 @@ def bad(good: BootTestResult, report: Report) -> BootTestResult:
     silence = NoReport(Outcome.PANIC, "the kernel panicked", evidence="\x1b[1mKernel panic <&>")
     verdict = verdict_on_silence(silence, expected=("Kolibri listens",))
     boot = Boot(machine="B", name="first boot", firmware=Firmware.BIOS, seconds=9, verdict=verdict)
-    same = Comparison(name="clones differ", columns=("a", "b"), claims=compare_clones(report(), report(), kolibri=True))
+    same = Comparison(
+        name="clones differ", columns=("a", "b"), claims=compare_clones(report(), report(), kolibri=True, disk_ids={})
+    )
     missing = Comparison(name="a restart changes nothing", columns=("a", "b"), missing="no report")
     return BootTestResult(
         recipe=good.recipe,

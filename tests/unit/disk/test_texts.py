@@ -22,14 +22,19 @@ OPTIONS = "root=UUID=0ff1ce rootflags=subvol=@ rw quiet"
 
 
 def test_the_kernel_is_told_where_its_root_is() -> None:
-    assert kernel_options(root_uuid="0ff1ce", subvolume="@", cmdline=("rw", "quiet")) == OPTIONS
-    assert kernel_options(root_uuid="0ff1ce", subvolume=None, cmdline=()) == "root=UUID=0ff1ce"
+    assert kernel_options(root="UUID=0ff1ce", subvolume="@", cmdline=("rw", "quiet")) == OPTIONS
+    assert kernel_options(root="UUID=0ff1ce", subvolume=None, cmdline=()) == "root=UUID=0ff1ce"
+
+
+def test_the_kernel_is_told_which_disk_has_no_ids_of_its_own_yet() -> None:
+    options = kernel_options(root="/dev/satchel/root", subvolume=None, cmdline=("rw",), image=UUID(int=0xABC))
+    assert options == "root=/dev/satchel/root rw satchel.image=00000000-0000-0000-0000-000000000ABC"
 
 
 def test_both_loaders_start_the_same_kernel() -> None:
     entry, menu = entry_conf(title="Kolibri", options=OPTIONS), grub_cfg(title="Kolibri", options=OPTIONS)
     assert entry == "title Kolibri\nlinux /satchel/vmlinuz\ninitrd /satchel/initrd.img\n" + f"options {OPTIONS}\n"
-    assert f"linux /satchel/vmlinuz {OPTIONS}\n" in menu
+    assert f"  probe --set=esp --part-uuid $root\n  linux /satchel/vmlinuz {OPTIONS} satchel.esp=$esp\n" in menu
     assert "initrd /satchel/initrd.img\n" in menu
     assert "timeout 2\n" in loader_conf()
     assert "timeout=2\n" in menu

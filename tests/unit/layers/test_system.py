@@ -25,7 +25,14 @@ def test_mount_table_of_the_default_recipe() -> None:
     content = "ro,noatime,nodev,nosuid,nofail,x-systemd.device-timeout=90s"
     assert by_mount["/srv/content"][2:] == ["ext4", content, "0", "0"]
     assert by_mount["/srv/data"][5] == "2"
-    assert len({row[0] for row in rows}) == 4
+    assert {row[0] for row in rows} == {f"/dev/satchel/{name}" for name in ("root", "esp", "content", "data")}
+
+
+def test_where_ids_stay_the_mount_table_has_them() -> None:
+    keeping = RECIPE.model_copy(update={"disk": RECIPE.disk.model_copy(update={"own_ids": False})})
+    sources = [line.split()[0] for line in fstab(keeping).splitlines() if not line.startswith("#")]
+    assert all(source.startswith("UUID=") for source in sources)
+    assert len(set(sources)) == 4
 
 
 def test_what_other_file_systems_cover_stays_empty() -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from dataclasses import asdict
 from typing import Any
 
-from device import files
+from device import disk_ids, files, mounts
+from device.errors import DeviceError
 from device.paths import Paths
+from firstboot.steps import grow
 
 _FROM_FIRST_BOOT = {
     "facility_code": "code",
@@ -31,8 +34,21 @@ def identity(paths: Paths) -> dict[str, Any]:
         "hostname": files.read(paths.at("/proc/sys/kernel/hostname")),
         "ssh_host_keys": _host_keys(paths),
         **{field: known.get(key) for field, key in _FROM_FIRST_BOOT.items()},
+        **_disk_ids(paths),
         "admin_password": f"sha256:{hashlib.sha256(password.encode()).hexdigest()}" if password else None,
     }
+
+
+def _disk_ids(paths: Paths) -> dict[str, Any]:
+    """The ids of the disk that the root file system lies on."""
+    try:
+        root = mounts.mounted_at(mounts.read(paths.mountinfo), "/")
+        if root is None:
+            return {}
+        disk = grow.find(paths.at("/sys"), paths.at("/dev"), grow.device_number(root)).disk
+        return asdict(disk_ids.read(disk, paths.at("/sys"), paths.at("/dev")))
+    except (DeviceError, OSError):
+        return {}
 
 
 def _host_keys(paths: Paths) -> dict[str, str]:
