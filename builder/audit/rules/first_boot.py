@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from builder.audit.finding import Rule, non_empty_files
+from builder.audit.finding import Rule, Severity, non_empty_files
 
 RULE = Rule(
     name="first-boot-state",
+    severity=Severity.CRITICAL,
     why="the device would skip its first boot and live with the identity of another one",
     remedy="build the image again instead of copying a card that has been started",
     find=non_empty_files(
-        "var/lib/satchel/journal/*",
-        "var/lib/satchel/identity.json",
-        "var/lib/satchel/admin-password",
+        "var/lib/satchel/*",
         "satchel-report.*",
         "*/satchel-report.*",
         what="was written by a first boot",
