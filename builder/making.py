@@ -8,8 +8,10 @@ from pathlib import Path
 
 from builder import __version__
 from builder.audit.described import declared_facts
-from builder.audit.engine import audit_tree, check_findings
+from builder.audit.engine import audit_tree
 from builder.audit.facts import this_host
+from builder.audit.telling import notes, require_clean
+from builder.audit.verdict import Verdict, judge
 from builder.contents import channels_of, packages_of
 from builder.disk.assemble import Pieces
 from builder.disk.image import DESCRIPTOR
@@ -20,7 +22,7 @@ from builder.identity.reserved import reserved_files
 from builder.imaging import Imaging
 from builder.lock.model import Lock
 from builder.lock.text import lock_digest
-from builder.manifest import ON_ESP, DiskRecord, Manifest, PartitionRecord, SeedPlace, portable
+from builder.manifest import ON_ESP, DiskRecord, Manifest, PartitionRecord, SeedPlace, WaivedRecord, portable
 from builder.plan.layout import Layout
 from builder.progress import Recorder
 from builder.publication import Summed, publish_image, sum_parts, sum_whole, write_durably
@@ -75,9 +77,10 @@ class Maker:
             content=channels_of(tree, recipe),
         )
 
+        verdicts: list[Verdict] = []
+
         def audited() -> None:
-            with reporter.step("audit", detail="nothing that only one machine may have"):
-                check_findings(audit_tree(tree, declared_facts(recipe, this_host(cache_directory()))))
+            verdicts.append(self._audit())
 
         shares: list[Share] = []
 
@@ -91,9 +94,21 @@ class Maker:
         pieces = imaging.pieces(layout, {name: piece for name, piece in done.items() if piece is not None})
         summed = self._summed(imaging, layout, pieces, directory, split=split)
         imaging.clean()
-        finished = publish_image(directory, summed, manifest.model_copy(update={"key": key}), self.lock)
+        known_late = {"key": key, "waived": _waived(verdicts[0])}
+        finished = publish_image(directory, summed, manifest.model_copy(update=known_late), self.lock)
         self._write_report(directory, finished, shares)
         return finished
+
+    def _audit(self) -> Verdict:
+        """The gate: nothing may be in the image that the audit finds, unless the recipe says why."""
+        recipe = self.loaded.recipe
+        with self.reporter.step("audit", detail="nothing that only one machine may have"):
+            seen = audit_tree(self.tree, declared_facts(recipe, this_host(cache_directory())))
+            verdict = judge("the image", seen, recipe.audit.waivers)
+            require_clean(verdict)
+        for note in notes(verdict):
+            self.reporter.note(note)
+        return verdict
 
     def _summed(self, imaging: Imaging, layout: Layout, pieces: Pieces, directory: Path, *, split: bool) -> Summed:
         recipe = self.loaded.recipe
@@ -132,6 +147,13 @@ def _seed_place(imaging: Imaging, layout: Layout) -> SeedPlace | None:
         return None
     size = len(next(iter(imaging.reserved.values())))
     return SeedPlace(offset_bytes=imaging.reserved_at(layout), size_bytes=size)
+
+
+def _waived(verdict: Verdict) -> tuple[WaivedRecord, ...]:
+    return tuple(
+        WaivedRecord(rule=each.finding.rule, path=each.finding.path, what=each.finding.what, reason=each.reason)
+        for each in verdict.waived
+    )
 
 
 def _disk_record(loaded: Loaded, layout: Layout) -> DiskRecord:

@@ -90,6 +90,15 @@ class FileRecord(_Record):
     size_bytes: int
 
 
+class WaivedRecord(_Record):
+    """One finding of the audit that the recipe lets pass."""
+
+    rule: str
+    path: str
+    what: str
+    reason: str
+
+
 class Manifest(_Record):
     """An image, described."""
 
@@ -114,6 +123,9 @@ class Manifest(_Record):
     boot: tuple[str, ...]
     checks: tuple[Check, ...]
     content: tuple[ChannelRecord, ...]
+    waived: tuple[WaivedRecord, ...] = ()
+    """What the audit found and the recipe lets pass; empty in the copy that lies inside the image, which is made before
+    the audit."""
     digests: dict[str, FileRecord] = {}
     """Files beside the manifest; empty in the copy that lies inside the image."""
 

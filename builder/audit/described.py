@@ -54,7 +54,7 @@ def image_partitions(disk: Disk, places: Iterable[Place]) -> tuple[ImagePartitio
     )
 
 
-def declared_facts(recipe: Recipe, build_host: BuildHost) -> Facts:
+def declared_facts(recipe: Recipe, build_host: BuildHost, *, secrets: tuple[str, ...] = ()) -> Facts:
     """What a recipe declares, so that the audit does not take it for a trace of somebody."""
     kolibri = recipe.kolibri
     return Facts(
@@ -62,4 +62,5 @@ def declared_facts(recipe: Recipe, build_host: BuildHost) -> Facts:
         authorized_keys=tuple(key for user in recipe.users for key in user.authorized_keys),
         kolibri_homes=() if kolibri is None else (kolibri.home,),
         bulk=() if kolibri is None else (f"{kolibri.content}/storage",),
+        secrets=secrets,
     )

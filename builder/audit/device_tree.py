@@ -7,10 +7,11 @@ the same, so they are kept apart under a label instead of being lost or mixed in
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from builder.audit.mounts import Place
 from builder.audit.partition import ImagePartition
 from builder.audit.reader import extract
 from builder.errors import ArtifactError
@@ -29,7 +30,7 @@ class DeviceTree:
 def read_device_tree(
     tools: Tools,
     image: Path,
-    partitions: Iterable[ImagePartition],
+    partitions: Sequence[ImagePartition],
     *,
     out: Path,
     reporter: Reporter,
@@ -49,21 +50,56 @@ def read_device_tree(
         ArtifactError: a file system is damaged, or a mount point lies behind a link.
         CommandFailed: there is no such file system where a partition should have one.
     """
-    shown, rest = out / "shown", out / "unseen"
-    parts: list[tuple[str, str, Path]] = []
-    unseen: list[tuple[str, Path]] = []
+    left_out = {partition.name: tuple(_inside(partition, leave_out)) for partition in partitions}
+    directories = read_partitions(tools, image, partitions, out=out, reporter=reporter, leave_out=left_out)
+    places = (
+        Place(mount=mount, partition=partition.name, inner=inner)
+        for partition in partitions
+        for inner, mount in partition.places()
+    )
+    return put_together(tuple(places), directories, out=out)
+
+
+def read_partitions(
+    tools: Tools,
+    image: Path,
+    partitions: Iterable[ImagePartition],
+    *,
+    out: Path,
+    reporter: Reporter,
+    leave_out: Mapping[str, tuple[str, ...]],
+) -> dict[str, Path]:
+    """Read every file system into a directory of its own; `leave_out` are paths in each, by its name.
+
+    Raises:
+        ArtifactError: a file system is damaged.
+        CommandFailed: there is no such file system where a partition should have one.
+    """
+    directories = {}
     for partition in partitions:
-        directory = rest / partition.name
+        directory = out / "unseen" / partition.name
         directory.mkdir(parents=True)
         with reporter.step(f"read partition {partition.name}"):
-            extract(tools, image, partition, out=directory, leave_out=tuple(_inside(partition, leave_out)))
-        unseen.append((f"[{partition.name}]", directory))
-        parts += [(mount, partition.name, directory / inner) for inner, mount in partition.places()]
-    covered = out / "covered"
+            extract(tools, image, partition, out=directory, leave_out=leave_out.get(partition.name, ()))
+        directories[partition.name] = directory
+    return directories
+
+
+def put_together(places: Sequence[Place], directories: Mapping[str, Path], *, out: Path) -> DeviceTree:
+    """Move everything to where the device shows it.
+
+    Raises:
+        ArtifactError: a mount point lies behind a link, or what should be mounted is not there.
+    """
+    shown, covered = out / "shown", out / "covered"
+    unseen = [(f"[{name}]", directory) for name, directory in directories.items()]
     shown.mkdir()
-    for mount, name, directory in sorted(parts, key=lambda part: PurePosixPath(part[0]).parts):
+    for point in sorted(places, key=lambda place: PurePosixPath(place.mount).parts):
+        directory, mount = directories[point.partition] / point.inner, point.mount
         if not directory.is_dir():
-            raise ArtifactError(f"partition {name} has no {directory.name}, which is to be mounted on {mount}")
+            raise ArtifactError(
+                f"partition {point.partition} has no {point.inner}, which is to be mounted on {point.mount}"
+            )
         place = shown / mount.lstrip("/")
         _check_real(shown, place)
         if place.is_dir() and any(place.iterdir()):

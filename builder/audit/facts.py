@@ -22,12 +22,15 @@ class Facts:
     """What is known about an image. All paths are absolute and on the device."""
 
     build_host: BuildHost = BuildHost()
+    """Nothing for images of others: this machine did not build them."""
     authorized_keys: tuple[str, ...] = ()
     """Public SSH keys that the recipe declares."""
     kolibri_homes: tuple[str, ...] = ()
     """Kolibri homes that must be sealed; others, such as a copy for first boot, are found by their files."""
     bulk: tuple[str, ...] = ()
     """Directories that are not looked into: content files named by their hash, by the hundred gigabytes."""
+    secrets: tuple[str, ...] = ()
+    """Texts that must not occur in any file."""
 
 
 def this_host(*directories: Path) -> BuildHost:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import stat
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -27,6 +28,8 @@ from builder.recipe.model import FileSystem
 _DISK, _OUT = f"{WORK}/disk.img", f"{WORK}/out"
 _RESTORE: Final = ("btrfs", "restore", "--snapshots", "--metadata", "--symlink", "--xattr")
 _BANNER = re.compile(r"debugfs \d+\.\d+")
+_HARMLESS = re.compile(r"while changing ownership of ")
+"""Owners beyond the 65,536 that the namespace has; the content is there nevertheless."""
 _ENTRY = re.compile(r"^/\d+/(\d{6})/\d+/\d+/([^/]+)/\d*/$", re.MULTILINE)
 """A line of `ls -p` in debugfs: inode, mode in octal, owner, group, name, size."""
 
@@ -80,7 +83,7 @@ def read_file(tools: Tools, image: Path, partition: ImagePartition, path: str) -
                 copy = ("mcopy", "-i", f"{_DISK}@@{partition.start_bytes}", "-n", f"::/{path}", f"{_OUT}/file")
                 _sandbox(tools, image, out).run(copy, why=why, accept=(0, 1))
             case FileSystem.EXT4:
-                dump = _debugfs(partition, f"dump {_quoted(f'/{path}')} {_OUT}/file")
+                dump = debugfs(partition, "-R", f"dump {_quoted(f'/{path}')} {_OUT}/file")
                 _sandbox(tools, image, out).run(dump, why=why)
             case FileSystem.BTRFS:
                 _restore(tools, image, partition, out, ("--path-regex", only(path)))
@@ -100,9 +103,10 @@ def _sandbox(tools: Tools, image: Path, out: Path) -> Sandbox:
     return tools.sandbox(Mount(target=_DISK, source=image), Mount(target=_OUT, source=out, writable=True))
 
 
-def _debugfs(partition: ImagePartition, request: str) -> tuple[str, ...]:
+def debugfs(partition: ImagePartition, *options: str) -> tuple[str, ...]:
+    """The command for a partition in a sandbox of `opened`; `("-R", REQUEST)` makes one request."""
     # -c does not read the bitmaps, which only writing needs.
-    return ("debugfs", "-c", "-R", request, f"{_DISK}?offset={partition.start_bytes}")
+    return ("debugfs", "-c", *options, f"{_DISK}?offset={partition.start_bytes}")
 
 
 def _quoted(path: str) -> str:
@@ -116,14 +120,14 @@ def _extract_ext4(sandbox: Sandbox, partition: ImagePartition, out: Path, leave_
 
     def heard(line: str) -> None:
         # debugfs exits with 0 whatever happens; what it says is the only sign.
-        if line and not _BANNER.match(line):
+        if line and not _BANNER.match(line) and not _HARMLESS.search(line):
             complaints.append(line)
 
     for path in _without(sandbox, partition, "", leave_out):
         target = out / Path(path).parent
         target.mkdir(parents=True, exist_ok=True)
         request = f"rdump {_quoted(f'/{path}')} {_quoted(f'{_OUT}/{Path(path).parent}')}"
-        sandbox.run(_debugfs(partition, request), why=why, on_line=heard)
+        sandbox.run(debugfs(partition, "-R", request), why=why, on_line=heard)
     if complaints:
         raise ArtifactError(f"partition {partition.name} cannot be read whole", details="\n".join(complaints[:20]))
 
@@ -134,7 +138,7 @@ def _without(sandbox: Sandbox, partition: ImagePartition, below: str, leave_out:
         yield below
         return
     listing = sandbox.run(
-        _debugfs(partition, f"ls -p {_quoted(f'/{below}')}"), why=f"list /{below} of partition {partition.name}"
+        debugfs(partition, "-R", f"ls -p {_quoted(f'/{below}')}"), why=f"list /{below} of partition {partition.name}"
     )
     for mode, name in _ENTRY.findall(listing):
         path = f"{below}/{name}" if below else name
@@ -147,11 +151,28 @@ def _without(sandbox: Sandbox, partition: ImagePartition, below: str, leave_out:
 
 
 def _restore(tools: Tools, image: Path, partition: ImagePartition, out: Path, wanted: tuple[str, ...]) -> None:
+    with cut_out(tools, image, partition, out=out) as (sandbox, disk, inside):
+        sandbox.run((*_RESTORE, *wanted, disk, inside), why=f"read partition {partition.name}")
+
+
+@contextmanager
+def cut_out(
+    tools: Tools, image: Path, partition: ImagePartition, *, out: Path | None = None
+) -> Iterator[tuple[Sandbox, str, str]]:
+    """A sandbox with the partition as a disk of its own and `out`, else an empty directory; and the names of both."""
     with Store("audit").scratch("cut") as directory:
-        alone = directory / "partition.img"
+        alone, nothing = directory / "partition.img", directory / "out"
         cut(image, partition, alone)
-        sandbox = _sandbox(tools, alone, out)
-        sandbox.run((*_RESTORE, *wanted, _DISK, _OUT), why=f"read partition {partition.name}")
+        nothing.mkdir()
+        yield _sandbox(tools, alone, out or nothing), _DISK, _OUT
+
+
+@contextmanager
+def opened(tools: Tools, image: Path, partition: ImagePartition) -> Iterator[tuple[Sandbox, ImagePartition]]:
+    """A sandbox with the image, to read from; and the partition as it lies there."""
+    image, partition = _located(image, partition)
+    with Store("audit").scratch("look") as nothing:
+        yield _sandbox(tools, image, nothing), partition
 
 
 def cut(image: Path, partition: ImagePartition, out: Path) -> None:

@@ -1,6 +1,7 @@
 """A safe look into a directory tree that is somebody else's root directory.
 
 The tree is listed once and links are never followed: an absolute link in it would lead to the build host's own files.
+What cannot be read is remembered, never passed over in silence.
 """
 
 from __future__ import annotations
@@ -14,11 +15,17 @@ from dataclasses import dataclass
 from fnmatch import translate
 from functools import cached_property
 from pathlib import Path
+from typing import Final
 
+from builder.audit import kolibri_content
 from builder.units import MIB
 
 _AT_ONCE = 64 * MIB
 """Larger files are not read into memory."""
+
+_NOT_ON_A_DISK: Final = frozenset({"dev", "proc", "run", "sys"})
+
+_OF_PACKAGES: Final = re.compile(r"(?!usr/local/)(?:usr|bin|sbin|lib|lib32|lib64|libx32)/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,25 +42,84 @@ class Tree:
     def __init__(self, root: Path, *, leave_out: tuple[str, ...] = ()) -> None:
         self.root = root
         self._leave_out = frozenset(leave_out)
+        self._unread: dict[str, str] = {}
 
     @cached_property
     def _listing(self) -> dict[str, TreeFile]:
         return {file.path: file for file in sorted(self._walk(""), key=lambda file: file.path)}
 
+    @cached_property
+    def _outside_usr(self) -> tuple[TreeFile, ...]:
+        return tuple(file for path, file in self._listing.items() if not _OF_PACKAGES.match(path))
+
     def _walk(self, below: str) -> Iterator[TreeFile]:
-        with os.scandir(self.root / below) as entries:
-            for entry in entries:
-                path = f"{below}/{entry.name}" if below else entry.name
-                if entry.is_dir(follow_symlinks=False):
-                    if path not in self._leave_out:
-                        yield from self._walk(path)
-                elif entry.is_file(follow_symlinks=False):
+        try:
+            with os.scandir(self.root / below) as found:
+                entries = list(found)
+        except OSError as error:
+            self.not_read(below, error)
+            return
+        for entry in entries:
+            path = f"{below}/{entry.name}" if below else entry.name
+            if entry.is_dir(follow_symlinks=False):
+                if path not in self._leave_out and not self._is_none_of_ours(path, entry.name):
+                    yield from self._walk(path)
+            elif entry.is_file(follow_symlinks=False):
+                try:
                     yield TreeFile(path, entry.stat(follow_symlinks=False).st_size)
+                except OSError as error:
+                    self.not_read(path, error)
+
+    def _is_none_of_ours(self, path: str, name: str) -> bool:
+        """Whether a directory is of a kind that nobody needs to look into; it is remembered."""
+        place = self.root / path
+        if name == kolibri_content.STORAGE and (place.parent / kolibri_content.DATABASES).is_dir():
+            try:
+                bulk = kolibri_content.is_storage([path.name for path in place.iterdir()])
+            except OSError:
+                return False
+            if bulk:
+                self.not_read(path, kolibri_content.WHY)
+            return bulk
+        if path in _NOT_ON_A_DISK and place.is_mount():
+            self.not_read(path, "belongs to a running system, not to its disk")
+            return True
+        return False
+
+    def not_read(self, path: str, why: OSError | str) -> None:
+        """Remember a file or directory that was not read, or not to its end."""
+        self._unread[path] = why if isinstance(why, str) else why.strerror or type(why).__name__
+
+    @property
+    def unread(self) -> tuple[tuple[str, str], ...]:
+        """What could not be read so far, or needed no reading: relative path and reason."""
+        return tuple(sorted(self._unread.items()))
+
+    def without(self, directories: tuple[str, ...]) -> Tree:
+        """The same tree without what lies below these directories; it is not listed again."""
+        if not directories:
+            return self
+        inside = tuple(f"{directory}/" for directory in directories)
+        rest = Tree(self.root, leave_out=(*self._leave_out, *directories))
+        rest._listing = {path: file for path, file in self._listing.items() if not path.startswith(inside)}
+        rest._unread = {path: why for path, why in self._unread.items() if not f"{path}/".startswith(inside)}
+        return rest
+
+    def __len__(self) -> int:
+        return len(self._listing)
 
     def files(self, *patterns: str) -> Iterator[TreeFile]:
         """Files whose path matches a pattern; `*` also matches `/`. In order of their paths."""
         matches = re.compile("|".join(map(translate, patterns))).match
         return (file for path, file in self._listing.items() if matches(path))
+
+    def everything(self) -> Iterator[TreeFile]:
+        """All files, in order of their paths."""
+        return iter(self._listing.values())
+
+    def outside_usr(self) -> tuple[TreeFile, ...]:
+        """Files where not only packages write: all but those of /usr, /bin and /lib; /usr/local is among them."""
+        return self._outside_usr
 
     def get(self, path: str) -> TreeFile | None:
         """The file with exactly this path."""
@@ -64,20 +130,29 @@ class Tree:
         here = self.root
         for part in path.split("/"):
             here /= part
-            if not os.path.lexists(here) or not stat.S_ISDIR(here.lstat().st_mode):
+            try:
+                if not stat.S_ISDIR(here.lstat().st_mode):
+                    return False
+            except OSError:
                 return False
         return True
 
     def read(self, path: str) -> bytes:
-        """The content of a file; nothing when there is none with this path."""
-        return b"" if self.get(path) is None else (self.root / path).read_bytes()
+        """The content of a file; nothing when there is none with this path, or when it cannot be read."""
+        if self.get(path) is None:
+            return b""
+        try:
+            return (self.root / path).read_bytes()
+        except OSError as error:
+            self.not_read(path, error)
+            return b""
 
     def text(self, path: str) -> str:
         """The content of a file as text, whatever bytes it holds."""
         return self.read(path).decode(errors="replace")
 
     def search(self, file: TreeFile, pattern: re.Pattern[bytes], *, any_of: tuple[bytes, ...] = ()) -> bytes | None:
-        """The first match of a pattern in a file of any size.
+        """The first match of a pattern in a file of any size; none when it cannot be read.
 
         Args:
             file: Where to look.
@@ -87,12 +162,19 @@ class Tree:
         if file.size == 0:
             return None
         if any_of and file.size <= _AT_ONCE:
-            content = (self.root / file.path).read_bytes()
+            content = self.read(file.path)
             if not any(text in content for text in any_of):
                 return None
-        with (
-            (self.root / file.path).open("rb") as stream,
-            mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
-        ):
-            match = pattern.search(mapped)
-            return None if match is None else match[0]
+        try:
+            with (
+                (self.root / file.path).open("rb") as stream,
+                mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
+            ):
+                match = pattern.search(mapped)
+                return None if match is None else match[0]
+        except OSError as error:
+            self.not_read(file.path, error)
+            return None
+        except ValueError:
+            # It became empty since it was listed.
+            return None

@@ -18,12 +18,15 @@ PROBE_BYTES: Final = 68 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Superblock:
-    """A file system as its superblock describes it; `label` and `uuid` as blkid prints them, empty where unset."""
+    """A file system as its superblock describes it; `label` and `uuid` as blkid prints them, empty where unset.
+
+    Of the kinds that are only recognised, such as NTFS or an encrypted volume, nothing but the type is known.
+    """
 
     type: str
-    label: str
-    uuid: str
-    size_bytes: int
+    label: str = ""
+    uuid: str = ""
+    size_bytes: int = 0
 
 
 def identify(head: bytes) -> Superblock | None:
@@ -109,4 +112,21 @@ def _vfat(head: bytes) -> Superblock | None:
     )
 
 
-_PROBES: Final[tuple[Callable[[bytes], Superblock | None], ...]] = (_btrfs, _ext, _squashfs, _swap, _vfat)
+_MARKS: Final = (
+    ("crypto_LUKS", 0, b"LUKS\xba\xbe"),
+    ("BitLocker", 3, b"-FVE-FS-"),
+    ("ntfs", 3, b"NTFS    "),
+    ("exfat", 3, b"EXFAT   "),
+    ("xfs", 0, b"XFSB"),
+    ("f2fs", 1024, b"\x10\x20\xf5\xf2"),
+    ("erofs", 1024, b"\xe2\xe1\xf5\xe0"),
+    ("LVM2_member", 536, b"LVM2 001"),
+)
+"""What is recognised and no more: type as blkid prints it, place and bytes."""
+
+
+def _marked(head: bytes) -> Superblock | None:
+    return next((Superblock(type=name) for name, at, mark in _MARKS if head.startswith(mark, at)), None)
+
+
+_PROBES: Final[tuple[Callable[[bytes], Superblock | None], ...]] = (_btrfs, _ext, _squashfs, _swap, _marked, _vfat)

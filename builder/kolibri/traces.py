@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from enum import Enum, auto
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 _UNLIMITED: Final = None
@@ -36,6 +40,41 @@ ALLOWED_ROWS: Final[Mapping[str, Mapping[str, int | None]]] = {
 ALLOWED_FILES: Final = (*ALLOWED_ROWS, ".data_version", "plugins.json", "content")
 """The only names in the top directory of a sealed home."""
 
+_OF_IDENTITY: Final = (
+    "morango_", "kolibriauth_facilitydataset", "kolibriauth_collection", "device_deviceappkey", "device_devicesettings",
+)  # fmt: skip
+"""Tables (beginnings of their names) that make a device itself: certificates, keys, ids, the facility."""
+
+_OF_PEOPLE: Final = (
+    "kolibriauth_", "logger_", "lessons_", "exams_", "bookmarks_", "attendance_", "courses_", "notifications_",
+    "content_contentrequest", "device_devicepermissions", "device_usersyncstatus", "device_learnerdevicestatus",
+    "device_syncqueue", "device_osuser", "errorreports_", "jobs",
+)  # fmt: skip
+"""Tables with users, what they did, and what is about to be done for them."""
+
+_FILES_OF_PEOPLE: Final = {
+    "media": "exported lists, with names, classes and progress of learners",
+    "logs": "names of people and of the facility, and command lines",
+    "backups": "whole copies of the database",
+}
+
+
+class Kind(Enum):
+    """What a trace gives away."""
+
+    IDENTITY = auto()
+    PEOPLE = auto()
+    OTHER = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """One difference from a sealed home."""
+
+    kind: Kind
+    what: str
+
+
 _IDENTITIES: Final = (
     ("morango_databaseidmodel", "id"),
     ("morango_instanceidmodel", "id"),
@@ -49,13 +88,30 @@ _CHUNK: Final = 1 << 20
 
 def unsealed(home: Path) -> tuple[str, ...]:
     """Sentences that name each file and table by which the home differs from a sealed one; empty when it is sealed."""
-    problems = [f"{name} is missing" for name in (*ALLOWED_ROWS, ".data_version") if not (home / name).exists()]
-    problems += [f"{path.name} does not belong in a sealed home" for path in _strangers(home)]
-    problems += [f"content/{path} is left from an import" for path in _half_done(home)]
+    return tuple(trace.what for trace in traces(home))
+
+
+def traces(home: Path) -> tuple[Trace, ...]:
+    """Each file and table by which the home differs from a sealed one, and what it gives away."""
+    missing = (f"{name} is missing" for name in (*ALLOWED_ROWS, ".data_version") if not (home / name).exists())
+    found = [Trace(Kind.OTHER, what) for what in missing]
+    found += (_stranger(path.name) for path in _strangers(home))
+    found += (Trace(Kind.OTHER, f"content/{path} is left from an import") for path in _half_done(home))
     for name, allowed in ALLOWED_ROWS.items():
         if (home / name).exists():
-            problems += _rows_beyond(home / name, allowed)
-    return tuple(problems)
+            found += _rows_beyond(home / name, allowed)
+    return tuple(found)
+
+
+def administrators(home: Path) -> tuple[tuple[str, str], ...]:
+    """Names and password hashes of the home's super administrators; none when its database cannot be read."""
+    query = """SELECT username, password FROM kolibriauth_facilityuser
+               JOIN device_devicepermissions ON user_id = kolibriauth_facilityuser.id WHERE is_superuser"""
+    try:
+        with _opened(home / "db.sqlite3") as database:
+            return tuple(database.execute(query))
+    except (sqlite3.Error, OSError):
+        return ()
 
 
 def identities(home: Path) -> tuple[str, ...]:
@@ -64,7 +120,7 @@ def identities(home: Path) -> tuple[str, ...]:
     if not path.exists():
         return ()
     found: set[str] = set()
-    with closing(_open(path)) as database:
+    with _opened(path) as database:
         for table, column in _IDENTITIES:
             found.update(value for (value,) in database.execute(f"SELECT {column} FROM {table}") if value)
     return tuple(sorted(found))
@@ -98,25 +154,51 @@ def _half_done(home: Path) -> Iterable[Path]:
     return (path.relative_to(content) for path in sorted(left))
 
 
-def _rows_beyond(path: Path, allowed: Mapping[str, int | None]) -> list[str]:
-    problems = []
+def _stranger(name: str) -> Trace:
+    what = f"{name} does not belong in a sealed home"
+    if name in _FILES_OF_PEOPLE:
+        return Trace(Kind.PEOPLE, f"{what}: {_FILES_OF_PEOPLE[name]}")
+    return Trace(Kind.IDENTITY if name == ".node_id" else Kind.OTHER, what)
+
+
+def _rows_beyond(path: Path, allowed: Mapping[str, int | None]) -> Iterator[Trace]:
     try:
-        with closing(_open(path)) as database:
+        with _opened(path) as database:
             tables = database.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").fetchall()
             for (table,) in tables:
-                (rows,) = database.execute(f'SELECT count(*) FROM "{table}"').fetchone()
                 limit = allowed.get(table, 0)
-                if limit is not None and rows > limit:
-                    problems.append(f"{path.name}: table {table} has {rows} rows; at most {limit} may be in an image")
-    except sqlite3.Error as error:
-        return [f"{path.name} cannot be read: {error}"]
-    return problems
+                if limit is None:
+                    continue
+                (rows,) = database.execute(f'SELECT count(*) FROM "{table}"').fetchone()
+                if rows > limit:
+                    what = f"{path.name}: table {table} has {rows} rows; at most {limit} may be in an image"
+                    yield Trace(_kind_of(table), what)
+    except (sqlite3.Error, OSError) as error:
+        yield Trace(Kind.OTHER, f"{path.name} cannot be read: {error}")
 
 
-def _open(path: Path) -> sqlite3.Connection:
-    """Open for reading. A journal beside the file has to be seen; without one, nothing may be written beside it."""
-    has_journal = path.with_name(f"{path.name}-wal").exists()
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro{'' if has_journal else '&immutable=1'}", uri=True)
+def _kind_of(table: str) -> Kind:
+    if table.startswith(_OF_IDENTITY):
+        return Kind.IDENTITY
+    return Kind.PEOPLE if table.startswith(_OF_PEOPLE) else Kind.OTHER
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open for reading, without writing anything beside it.
+
+    What a journal holds has to be seen, but SQLite makes an index for it; so both are copied first.
+    """
+    journal = path.with_name(f"{path.name}-wal")
+    if not journal.exists():
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as database:
+            yield database
+        return
+    with TemporaryDirectory(prefix="satchel-") as directory:
+        for file in (path, journal):
+            shutil.copyfile(file, Path(directory, file.name))
+        with closing(sqlite3.connect(Path(directory, path.name))) as database:
+            yield database
 
 
 def _search(path: Path, wanted: Mapping[str, bytes]) -> list[str]:

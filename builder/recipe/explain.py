@@ -132,7 +132,7 @@ def _written(tree: MapNode, value: Plain, keys: Keys, indent: int, key: str = ""
         if key:
             yield head
         for name, inner in value.items():
-            if inner == [] and _node(tree, (*keys, name)) is None:
+            if _says_nothing(inner) and _node(tree, (*keys, name)) is None:
                 continue
             yield from _written(tree, inner, (*keys, name), indent + bool(key), name)
     elif isinstance(value, list) and value:
@@ -147,6 +147,11 @@ def _written(tree: MapNode, value: Plain, keys: Keys, indent: int, key: str = ""
         as_set = node.value if isinstance(node, Scalar) and not isinstance(value, list | dict) else value
         text = f"{head} {_scalar(as_set)}" if key else f"{pad}{_scalar(as_set)}"
         yield f"{text:<{_COMMENT_COLUMN}}  # {_who(node)}"
+
+
+def _says_nothing(value: Plain) -> bool:
+    """Whether it is an empty list, or a mapping of nothing else."""
+    return value == [] or (isinstance(value, dict) and bool(value) and all(map(_says_nothing, value.values())))
 
 
 def _node(tree: MapNode, keys: Keys) -> Node | None:

@@ -6,121 +6,30 @@ Rules that concern several keys at once live in `semantics`.
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    GetCoreSchemaHandler,
-    GetJsonSchemaHandler,
-    StringConstraints,
-    WithJsonSchema,
-    model_validator,
+from pydantic import Field, StringConstraints
+
+from builder.recipe.shapes import (
+    AbsolutePath,
+    AptPackage,
+    ChannelId,
+    Choice,
+    Mode,
+    Name,
+    ParameterName,
+    Part,
+    Port,
+    Shape,
+    Size,
+    SizeOrFit,
+    TextNumberOrTruth,
+    UnitName,
+    UserName,
 )
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, core_schema
-
+from builder.recipe.waiver import Audit
 from builder.units import parse_size
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """What a text must look like: a pattern for programs, and the same in words for people."""
-
-    pattern: str
-    words: str
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """Check the text after its type."""
-        return core_schema.no_info_after_validator_function(self._check, handler(source))
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """The pattern, and the words under the name that editors show instead of it."""
-        return {**handler(schema), "pattern": f"^{self.pattern}$", "patternErrorMessage": self.words}
-
-    def _check(self, text: str) -> str:
-        if re.fullmatch(self.pattern, text) is None:
-            raise ValueError(f'"{text}" is not {self.words}')
-        return text
-
-
-def _text_number_or_truth(value: object) -> object:
-    if not isinstance(value, str | int):
-        raise ValueError("write a text, a whole number, true or false")
-    return value
-
-
-def _size(value: object) -> int:
-    if not isinstance(value, str | int):
-        raise ValueError("write a number with a unit such as 512MiB")
-    size = parse_size(value)
-    if size <= 0:
-        raise ValueError("a size must be more than 0")
-    return size
-
-
-def _size_or_fit(value: object) -> int | str:
-    return "fit" if value == "fit" else _size(value)
-
-
-_SIZE_SCHEMA: dict[str, Any] = {"type": ["string", "integer"], "format": "size", "examples": ["512MiB", "8 GB"]}
-
-Size = Annotated[int, BeforeValidator(_size), WithJsonSchema(_SIZE_SCHEMA)]
-SizeOrFit = Annotated[
-    int | Literal["fit"],
-    BeforeValidator(_size_or_fit),
-    WithJsonSchema({**_SIZE_SCHEMA, "format": "size-or-fit", "examples": ["3GiB", "fit"]}),
-]
-Port = Annotated[int, Field(ge=1, le=65535)]
-Name = Annotated[
-    str, Shape(r"[a-z][a-z0-9-]{0,35}", "a name of at most 36 small letters, digits and '-', beginning with a letter")
-]
-Mode = Annotated[str, Shape(r"0[0-7]{3,4}", 'an octal mode in quotes such as "0755"')]
-UnitName = Annotated[
-    str,
-    Shape(
-        r"[A-Za-z0-9@:_.\\-]+\.(service|socket|timer|path|target|mount|automount)",
-        "a unit with its ending, such as ssh.service",
-    ),
-]
-AptPackage = Annotated[str, Shape(r"[a-z0-9][a-z0-9+.-]+", "the name of a Debian package")]
-UserName = Annotated[
-    str, Shape(r"[a-z_][a-z0-9_-]{0,30}", "a login name of at most 31 small letters, digits, '-' and '_'")
-]
-ChannelId = Annotated[str, Shape(r"[0-9a-f]{32}", "a channel id of 32 hexadecimal digits")]
-ParameterName = Annotated[str, Shape(r"[a-z][a-z0-9_]*", "small letters, digits and '_', beginning with a letter")]
-AbsolutePath = Annotated[
-    str,
-    Shape(
-        r"(?!.*/\.\.?(/|$))(/|(/[^/\s]+)+)",
-        "an absolute path without spaces, without '..' and without a slash at the end",
-    ),
-    Field(examples=["/srv/data"]),
-]
-
-
-class Part(BaseModel):
-    """Base of every part of a recipe: frozen, and a key that it does not know is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
-class Choice(Part):
-    """Base of the parts that are one of several kinds: the key that is given says which."""
-
-    @model_validator(mode="after")
-    def _one_kind(self) -> Self:
-        kinds = [name for name, field in type(self).model_fields.items() if not field.is_required()]
-        given = [name for name in kinds if getattr(self, name) is not None]
-        if len(given) != 1:
-            found = f"both {' and '.join(given)} are" if given else "none is"
-            raise ValueError(f"exactly one of {', '.join(kinds)} must be given, but {found}")
-        return self
 
 
 class DataClass(StrEnum):
@@ -455,7 +364,7 @@ class Parameter(Part):
 
     type: Literal["string", "integer", "boolean", "size", "choice"]
     """The kind of value."""
-    default: Annotated[str | int | bool, BeforeValidator(_text_number_or_truth)]
+    default: TextNumberOrTruth
     """The value when nobody chooses."""
     choices: tuple[str, ...] = ()
     """The allowed values of a choice."""
@@ -472,7 +381,7 @@ class Recipe(Part):
     """The name of the recipe and of the files it makes."""
     description: str
     """One sentence for people."""
-    params: dict[ParameterName, Parameter] = {}
+    params: dict[ParameterName, Parameter] = Field(default={})
     """Values that may be chosen when building; used in any text as `{{ NAME }}`."""
     base: Base = Base()
     """The distribution that everything stands on."""
@@ -494,5 +403,7 @@ class Recipe(Part):
     """What each device becomes when it starts for the first time."""
     checks: tuple[Check, ...] = ()
     """Claims to be proved on the running device."""
+    audit: Audit = Audit()
+    """What the audit of the finished image lets pass."""
     outputs: Outputs = Outputs()
     """What stands in dist/."""

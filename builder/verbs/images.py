@@ -10,10 +10,6 @@ from pathlib import Path
 from threading import Event
 
 from builder.artifact import find_image, ports_of, read_embedded_manifest, subject_of
-from builder.audit.described import declared_facts, image_partitions
-from builder.audit.engine import check_findings, render_json
-from builder.audit.facts import this_host
-from builder.audit.image import audit_image
 from builder.boot import interactive
 from builder.boot import report as boot_report
 from builder.boot.accelerator import choose
@@ -23,7 +19,6 @@ from builder.boot.subject import Firmware
 from builder.disk.read import read_table
 from builder.errors import ArtifactError, BootTestFailed
 from builder.host.namespace import enter
-from builder.host.places import cache_directory
 from builder.host.store import Store
 from builder.host.tools import Tools, ensure_lab
 from builder.identity.iso import is_iso
@@ -62,17 +57,6 @@ def declare(family: Verbs) -> None:
     verb.add_argument(
         "--report", metavar="DIR", help="where serial logs, JUnit XML and the report go (IMAGE's directory/test)"
     )
-
-    verb = family.add(
-        "audit",
-        audit,
-        "look for what must never be inside an image",
-        "audit kolibri-pc",
-        "audit dist/kolibri-pc/kolibri-pc.img --json",
-    )
-    verb.takes_image()
-    verb.shows_progress()
-    verb.speaks_json()
 
     text = "tell what is in an image: partitions, file systems, recipe, content"
     verb = family.add("inspect", inspect, text, "inspect kolibri-pc", "inspect some.img --json")
@@ -135,22 +119,6 @@ def test(arguments: Namespace) -> int:
         print(boot_report.to_text(result))
     if not result.passed:
         raise BootTestFailed(f"{image} did not prove what its recipe claims", hint=f"all logs are in {logs}")
-    return 0
-
-
-def audit(arguments: Namespace) -> int:
-    """Look for what must never be inside an image."""
-    reporter = reporter_for(arguments.progress)
-    with _opened(arguments.image, reporter) as (image, manifest, tools):
-        disk = manifest.recipe.disk
-        partitions = image_partitions(disk, manifest.disk.partitions)
-        facts = declared_facts(manifest.recipe, this_host(cache_directory()))
-        findings = audit_image(tools, image, partitions, facts, reporter)
-    if arguments.json:
-        print(render_json(findings))
-    check_findings(findings)
-    if not arguments.json:
-        print(f"{image}: nothing found that must not be inside an image")
     return 0
 
 

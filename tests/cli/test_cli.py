@@ -1,6 +1,7 @@
 """What a person sees: help, results on stdout, errors on stderr with their exit codes, never a traceback."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -52,6 +53,11 @@ def test_every_verb_has_examples(satchel: Satchel, verb: str) -> None:
         (("explain", "disk.partition"), 2, "partitions"),
         (("inspect", "absent"), 10, "satchel build absent"),
         (("audit", "absent.img"), 10, "absent.img"),
+        (("audit",), 64, "give an image, a directory or a recipe's name"),
+        (("audit", ".", "--rule", "machine-ids"), 2, 'did you mean "machine-id"?'),
+        (("audit", ".", "--secret", "short"), 64, "secret 1 has only 5 characters"),
+        (("audit", ".", "--secret", os.fsdecode(b"\xc9cole No 4")), 64, "secret 1 is not printable text"),
+        (("audit", ".", "--secrets", "absent.txt"), 64, "absent.txt cannot be read"),
         (("boot", "."), 10, "is a directory"),
     ],
 )
@@ -94,6 +100,36 @@ def test_schema_is_json(satchel: Satchel) -> None:
 def test_completion_knows_the_verbs(satchel: Satchel) -> None:
     script = satchel("completion", "bash").stdout
     assert all(verb in script for verb in VERBS)
+
+
+def test_all_rules_of_the_audit_are_listed(satchel: Satchel) -> None:
+    listed = satchel("audit", "--list")
+    assert listed.status == 0
+    assert "critical  ssh-host-keys " in listed.stdout
+    rules = json.loads(satchel("audit", "--list", "--json").stdout)
+    assert {rule["severity"] for rule in rules} == {"critical", "serious", "minor"}
+    assert all(rule["why"] and rule["remedy"] for rule in rules)
+
+
+def test_a_directory_is_audited_without_any_tools(satchel: Satchel, tmp_path: Path) -> None:
+    (tmp_path / "tree/etc").mkdir(parents=True)
+    assert satchel("audit", "tree").stdout == (
+        "looked at tree (directory): /\ntree: nothing found that must not be inside an image\n"
+    )
+    (tmp_path / "tree/etc/machine-id").write_text("0123456789abcdef0123456789abcdef\n")
+    result = satchel("audit", "tree", "--json")
+    assert result.status == 9
+    assert [finding["rule"] for finding in json.loads(result.stdout)["findings"]] == ["machine-id"]
+    assert result.stderr.startswith("satchel: tree holds 1 thing")
+
+
+def test_a_directory_of_images_is_not_taken_for_a_clean_system(satchel: Satchel, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    for name in ("manifest.json", "school.img"):
+        (tmp_path / "out" / name).touch()
+    result = satchel("audit", "out")
+    assert result.status == 10
+    assert "hint: satchel audit out/school.img" in result.stderr
 
 
 def test_doctor_finds_this_machine_ready(satchel: Satchel) -> None:

@@ -7,10 +7,9 @@ import re
 from collections.abc import Iterable, Iterator
 
 from builder.audit.facts import Facts
-from builder.audit.finding import Hit, Rule
-from builder.audit.tree import Tree
+from builder.audit.finding import Hit, Rule, Severity
+from builder.audit.tree import Tree, TreeFile
 
-_PLACES = ("etc/*", "root/*", "home/*", "var/*", "srv/*", "opt/*", "boot/*", "usr/local/*")
 _PLACES_OF_NAMES = ("etc/*", "var/*")
 _FOUND_BY_OTHERS = frozenset({"etc/hostname", "etc/mailname"})
 
@@ -25,8 +24,8 @@ def _pattern(words: Iterable[str]) -> re.Pattern[bytes]:
     return re.compile(rb"(?<![A-Za-z0-9_.-])(?:" + alternatives + rb")(?![A-Za-z0-9_])")
 
 
-def _searches(tree: Tree, facts: Facts) -> Iterator[tuple[list[str], tuple[str, ...]]]:
-    """Words, and the places where each of them would be a trace."""
+def _searches(tree: Tree, facts: Facts) -> Iterator[tuple[list[str], Iterable[TreeFile]]]:
+    """Words, and the files in which each of them would be a trace."""
     host = facts.build_host
     # A directory that the device has too, such as /srv, is no trace.
     directories = [path for path in host.directories if path != "/" and not tree.has_directory(path.strip("/"))]
@@ -34,11 +33,11 @@ def _searches(tree: Tree, facts: Facts) -> Iterator[tuple[list[str], tuple[str, 
     telling = len(name) >= 4 and name.lower() not in _COMMON_NAMES
     if telling and name.isalpha():
         # A name that may be a word of any language is not searched for in lessons and their databases.
-        yield [name], _PLACES_OF_NAMES
+        yield [name], tree.files(*_PLACES_OF_NAMES)
     elif telling:
         directories.append(name)
     if directories:
-        yield directories, _PLACES
+        yield directories, tree.outside_usr()
 
 
 def _packaged(tree: Tree) -> frozenset[str]:
@@ -52,9 +51,9 @@ def _packaged(tree: Tree) -> frozenset[str]:
 
 def _find(tree: Tree, facts: Facts) -> Iterable[Hit]:
     packaged: frozenset[str] | None = None
-    for words, places in _searches(tree, facts):
+    for words, files in _searches(tree, facts):
         pattern, literally = _pattern(words), tuple(word.encode() for word in words)
-        for file in tree.files(*places):
+        for file in files:
             match = tree.search(file, pattern, any_of=literally)
             if match is None or file.path in _FOUND_BY_OTHERS:
                 continue
@@ -67,6 +66,7 @@ def _find(tree: Tree, facts: Facts) -> Iterable[Hit]:
 
 RULE = Rule(
     name="build-host",
+    severity=Severity.SERIOUS,
     why="the image would tell where it was built, and hold paths that do not exist on the device",
     remedy="find the step that wrote it and give it a neutral name or path; remove what only the build needs",
     find=_find,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from builder.audit.facts import Facts
-from builder.audit.finding import Hit, Rule
+from builder.audit.finding import Hit, Rule, Severity
 from builder.audit.tree import Tree
 
 _ALWAYS = (
@@ -36,6 +36,7 @@ def _find(tree: Tree, _facts: Facts) -> Iterable[Hit]:
 
 RULE = Rule(
     name="credentials",
+    severity=Severity.CRITICAL,
     why="whoever gets a card could use the builder's account on that server",
     remedy="remove it; give credentials to the build through its environment, never through the tree",
     find=_find,

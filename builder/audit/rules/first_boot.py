@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from builder.audit.facts import Facts
-from builder.audit.finding import Hit, Rule, non_empty_files
+from builder.audit.finding import Hit, Rule, Severity, non_empty_files
 from builder.audit.tree import Tree
 
 _WHAT = "was written by a first boot"
 _NOT_YET = ("has not been started", '"not started"')
 """What stands in the places that an image keeps for its report."""
 
-_states = non_empty_files(
-    "var/lib/satchel/journal/*", "var/lib/satchel/identity.json", "var/lib/satchel/admin-password", what=_WHAT
-)
+_states = non_empty_files("var/lib/satchel/*", what=_WHAT)
 
 
 def _find(tree: Tree, facts: Facts) -> Iterable[Hit]:
@@ -26,6 +24,7 @@ def _find(tree: Tree, facts: Facts) -> Iterable[Hit]:
 
 RULE = Rule(
     name="first-boot-state",
+    severity=Severity.CRITICAL,
     why="the device would skip its first boot and live with the identity of another one",
     remedy="build the image again instead of copying a card that has been started",
     find=_find,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from builder.audit.finding import Rule, non_empty_files
+from builder.audit.finding import Rule, Severity, non_empty_files
 
 _FILES = (
     ".bash_history",
@@ -25,6 +25,7 @@ _FILES = (
 
 RULE = Rule(
     name="histories",
+    severity=Severity.SERIOUS,
     why="histories show what somebody typed while building, often with passwords and addresses",
     remedy="remove it, and do not work by hand in a tree that becomes an image",
     find=non_empty_files(*(f"*/{name}" for name in _FILES), what="remembers what somebody did"),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from builder.audit.finding import Rule, non_empty_files
+from builder.audit.finding import Rule, Severity, non_empty_files
 
 RULE = Rule(
     name="dhcp-leases",
+    severity=Severity.SERIOUS,
     why="every device would ask for the same address, and the network of the build would be known",
     remedy="remove it after the last step that uses the network; DHCP clients start afresh without it",
     find=non_empty_files(

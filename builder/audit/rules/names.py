@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from builder.audit.facts import Facts
-from builder.audit.finding import Hit, Rule
+from builder.audit.finding import Hit, Rule, Severity
 from builder.audit.tree import Tree
 
 _SERVER = re.compile(r"^\s*nameserver\s+(?!127\.|::1\b)(\S+)", re.MULTILINE)
@@ -28,6 +28,7 @@ def _find_resolver(tree: Tree, _facts: Facts) -> Iterable[Hit]:
 
 HOSTNAME = Rule(
     name="hostname",
+    severity=Severity.MINOR,
     why="every device would take the name of the machine that built the image",
     remedy="remove it, or write a neutral name; first boot gives each device its own",
     find=_find_hostname,
@@ -35,6 +36,7 @@ HOSTNAME = Rule(
 
 RESOLVER = Rule(
     name="resolver",
+    severity=Severity.MINOR,
     why="the build host's resolver does not exist where the device goes, so no name would be found",
     remedy="link it to /run/systemd/resolve/stub-resolv.conf, or remove it",
     find=_find_resolver,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from builder.audit.facts import Facts
-from builder.audit.finding import Hit, Rule
+from builder.audit.finding import Hit, Rule, Severity
 from builder.audit.tree import Tree
 
 _ADDRESS = re.compile(
@@ -29,6 +29,7 @@ def _find(tree: Tree, _facts: Facts) -> Iterable[Hit]:
 
 RULE = Rule(
     name="hardware-addresses",
+    severity=Severity.SERIOUS,
     why="on any other device the interface gets another name or no configuration at all",
     remedy="remove it, or match by Type= or by driver instead of by address",
     find=_find,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from builder.audit.facts import Facts
-from builder.audit.finding import Hit, Rule
+from builder.audit.finding import Hit, Rule, Severity
 from builder.audit.tree import Tree
 
 _KEY = re.compile(
@@ -18,8 +18,6 @@ _KEY = re.compile(
 _MARKS = (b"PRIVATE KEY", b"PuTTY-User-Key-File-", b"AGE-SECRET-KEY-1")
 """Every match has one of them."""
 
-_PLACES = ("etc/*", "root/*", "home/*", "var/*", "srv/*", "opt/*", "boot/*", "usr/local/*")
-
 _PUBLISHED = re.compile(r"/(?:site|dist)-packages/(?:.*/)?tests?/")
 """Keys in the test suites of Python packages: everybody can download them, so nobody relies on them."""
 
@@ -30,7 +28,7 @@ _LARGEST = 4 * 1024 * 1024
 
 
 def _find(tree: Tree, _facts: Facts) -> Iterable[Hit]:
-    for file in tree.files(*_PLACES):
+    for file in tree.outside_usr():
         small = file.size <= _LARGEST or file.path.endswith((".sqlite3", ".db"))
         if not small or _PUBLISHED.search(file.path) or _FOUND_BY_OTHERS.match(file.path):
             continue
@@ -42,6 +40,7 @@ def _find(tree: Tree, _facts: Facts) -> Iterable[Hit]:
 
 RULE = Rule(
     name="private-keys",
+    severity=Severity.CRITICAL,
     why="a private key that every device has, and that anybody can read from the image, protects nothing",
     remedy="remove it from the image (for ssl-cert: /etc/ssl/private/ssl-cert-snakeoil.key); make it on the device",
     find=_find,

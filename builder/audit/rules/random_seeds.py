@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from builder.audit.finding import Rule, non_empty_files
+from builder.audit.finding import Rule, Severity, non_empty_files
 
 RULE = Rule(
     name="random-seed",
+    severity=Severity.CRITICAL,
     why="devices that start from one seed may make the same keys",
     remedy="remove it; systemd-random-seed makes one at each shutdown, `bootctl random-seed` one on the ESP",
     find=non_empty_files(

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from builder.audit.facts import Facts
-from builder.audit.finding import Hit, Rule
+from builder.audit.finding import Hit, Rule, Severity
 from builder.audit.tree import Tree
 
 _PLACES = (
@@ -17,8 +17,15 @@ _PLACES = (
     "etc/netplan/*",
     "var/lib/iwd/*",
     "var/lib/connman/*",
+    "etc/hostapd/*.conf",
+    "wpa_supplicant.conf",
     "boot/*wpa_supplicant.conf",
+    "network-config",
     "boot/*network-config",
+    "custom.toml",
+    "boot/*custom.toml",
+    "firstrun.sh",
+    "boot/*firstrun.sh",
 )
 
 _SECRET = re.compile(
@@ -36,6 +43,7 @@ def _find(tree: Tree, _facts: Facts) -> Iterable[Hit]:
 
 RULE = Rule(
     name="wifi-secrets",
+    severity=Severity.CRITICAL,
     why="everybody who gets a card would know the network's passphrase",
     remedy="remove it; give each site its own network when the card is flashed",
     find=_find,

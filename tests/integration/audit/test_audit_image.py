@@ -12,7 +12,8 @@ import pytest
 
 from builder.audit.device_tree import DeviceTree, read_device_tree
 from builder.audit.facts import BuildHost, Facts
-from builder.audit.image import audit_image
+from builder.audit.finding import Finding
+from builder.audit.image import Auditor
 from builder.audit.partition import ImagePartition
 from builder.audit.reader import cut, read_file
 from builder.errors import ArtifactError, CommandFailed
@@ -37,7 +38,7 @@ PLANTED: Mapping[str, tuple[str, str, str]] = {
     "root/@/opt/app/key.pem": ("private-keys", "/opt/app/key.pem", KEY),
     "root/@/home/ada/.python_history": ("histories", "[below /home]/home/ada/.python_history", "import os\n"),
     "root/@home/ada/.bash_history": ("histories", "/home/ada/.bash_history", "ls\n"),
-    "root/@log/wtmp": ("logs", "/var/log/wtmp", "login"),
+    "root/@log/wtmp": ("journals", "/var/log/wtmp", "login"),
     "root/@old/etc/machine-id": ("machine-id", "[root]/@old/etc/machine-id", ID),
     "content/notes/hosts": ("build-host", "/srv/content/notes/hosts", "copied on forge-7"),
 }
@@ -97,6 +98,13 @@ def read_whole(workshop: Workshop, trees: Mapping[str, Path], **wanted: tuple[st
     return read_device_tree(workshop.tools, image, PARTITIONS, out=out, reporter=Reporter(), **wanted)
 
 
+def audit_image(
+    workshop: Workshop, image: Path, partitions: tuple[ImagePartition, ...], facts: Facts = FACTS
+) -> tuple[Finding, ...]:
+    auditor = Auditor(tools=workshop.tools, facts=facts, reporter=Reporter())
+    return auditor.described(image, partitions).findings
+
+
 def test_what_was_written_is_read(workshop: Workshop) -> None:
     trees = small_trees(workshop.directory)
     hard_tree(trees["root"] / "@/usr")
@@ -129,7 +137,7 @@ def test_bulk_is_not_read(workshop: Workshop) -> None:
 
 def test_a_clean_image_has_no_findings(workshop: Workshop) -> None:
     image = workshop.image(small_trees(workshop.directory))
-    assert audit_image(workshop.tools, image, PARTITIONS, FACTS, Reporter()) == ()
+    assert audit_image(workshop, image, PARTITIONS) == ()
 
 
 def test_every_planted_identity_is_found_where_the_device_has_it(workshop: Workshop) -> None:
@@ -139,7 +147,7 @@ def test_every_planted_identity_is_found_where_the_device_has_it(workshop: Works
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(content)
     image = workshop.image(trees)
-    findings = audit_image(workshop.tools, image, PARTITIONS, FACTS, Reporter())
+    findings = audit_image(workshop, image, PARTITIONS)
     found = sorted((finding.rule, finding.path) for finding in findings)
     assert found == sorted((rule, path) for rule, path, _content in PLANTED.values())
 
@@ -170,7 +178,7 @@ def test_a_place_without_its_file_system_is_a_failure(workshop: Workshop) -> Non
             name="gone", start_bytes=360 * MIB, size_bytes=4 * MIB, filesystem=partition.filesystem, mount="/"
         )
         with pytest.raises(CommandFailed, match="gone"):
-            audit_image(workshop.tools, image, (elsewhere,), FACTS, Reporter())
+            audit_image(workshop, image, (elsewhere,))
 
 
 def test_a_damaged_ext4_is_not_taken_for_an_empty_one(workshop: Workshop) -> None:
@@ -181,4 +189,4 @@ def test_a_damaged_ext4_is_not_taken_for_an_empty_one(workshop: Workshop) -> Non
         file.seek(CONTENT.start_bytes + directory)
         file.write(b"\xff" * 1024)
     with pytest.raises(ArtifactError, match="content"):
-        audit_image(workshop.tools, image, (CONTENT,), Facts(), Reporter())
+        audit_image(workshop, image, (CONTENT,), Facts())

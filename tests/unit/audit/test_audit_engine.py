@@ -1,17 +1,18 @@
-"""The engine: snapshots inside a tree, links that lead out of it, and how findings are told."""
+"""The engine: snapshots inside a tree, links that lead out of it, and what is not looked at."""
 
 from __future__ import annotations
 
-import json
+import errno
+import os
 import re
 from pathlib import Path
 
 import pytest
 
-from builder.audit.engine import audit_tree, check_findings, render_json, render_text
+from builder.audit.engine import Seen, audit_tree
 from builder.audit.facts import Facts
+from builder.audit.finding import NotLooked
 from builder.audit.tree import Tree
-from builder.errors import AuditFailed
 
 FACTS = Facts()
 ID = "0123456789abcdef0123456789abcdef\n"
@@ -27,7 +28,7 @@ def test_a_root_directory_inside_is_audited_as_one(tmp_path: Path) -> None:
     write(tmp_path / ".snapshots/1/snapshot/etc/machine-id", ID)
     write(tmp_path / ".snapshots/1/snapshot/var/lib/chroot/etc/passwd", "root::0:0::/root:/bin/sh\n")
     write(tmp_path / ".snapshots/1/snapshot/root/.bash_history", "ls\n")
-    assert [finding.path for finding in audit_tree(tmp_path, FACTS)] == [
+    assert [finding.path for finding in audit_tree(tmp_path, FACTS).findings] == [
         "/.snapshots/1/snapshot/etc/machine-id",
         "/.snapshots/1/snapshot/root/.bash_history",
         "/.snapshots/1/snapshot/var/lib/chroot/etc/passwd",
@@ -42,40 +43,73 @@ def test_links_do_not_lead_out_of_the_tree(tmp_path: Path) -> None:
     tree.mkdir()
     (tree / "etc").symlink_to(host / "etc")
     (tree / "root").symlink_to("../host/root")
-    assert audit_tree(tree, FACTS) == ()
+    assert audit_tree(tree, FACTS) == Seen()
     assert not Tree(tree).has_directory("etc")
 
 
 def test_bulk_is_left_out(tmp_path: Path) -> None:
     write(tmp_path / "srv/content/storage/a/.bash_history", "ls\n")
     write(tmp_path / "srv/content/storages/.bash_history", "ls\n")
-    paths = [finding.path for finding in audit_tree(tmp_path, Facts(bulk=("/srv/content/storage",)))]
-    assert paths == ["/srv/content/storages/.bash_history"]
+    seen = audit_tree(tmp_path, Facts(bulk=("/srv/content/storage", "/srv/absent")))
+    assert [finding.path for finding in seen.findings] == ["/srv/content/storages/.bash_history"]
+    assert [place.place for place in seen.not_looked] == ["/srv/content/storage"]
 
 
-def test_findings_are_told_by_rule_with_remedy(tmp_path: Path) -> None:
-    write(tmp_path / "etc/shadow", "root:$y$abc:1:::::\npi::1:::::\n")
-    write(tmp_path / "etc/machine-id", ID)
-    findings = audit_tree(tmp_path, FACTS, within="[root]")
-    text = render_text(findings)
-    assert "  [root]/etc/machine-id: holds an id\n  remedy: empty /etc/machine-id" in text
-    assert text.count("passwords: one password would open every device") == 1
-    assert "lets pi in without a password" in text
-    assert [entry["path"] for entry in json.loads(render_json(findings))] == [
-        "[root]/etc/machine-id",
-        "[root]/etc/shadow",
-        "[root]/etc/shadow",
+def test_kolibris_content_is_left_out_wherever_it_is_and_named(tmp_path: Path) -> None:
+    write(tmp_path / "library/kolibri/content/databases/a.sqlite3", "")
+    write(tmp_path / "library/kolibri/content/storage/a/b/.bash_history", "ls\n")
+    write(tmp_path / "srv/storage/a/b/.bash_history", "ls\n")
+    write(tmp_path / "opt/storage/notes/.bash_history", "ls\n")
+    write(tmp_path / "opt/databases/x", "")
+    seen = audit_tree(tmp_path, FACTS, within="[data]")
+    assert [finding.path for finding in seen.findings] == [
+        "[data]/opt/storage/notes/.bash_history",
+        "[data]/srv/storage/a/b/.bash_history",
     ]
+    assert [place.place for place in seen.not_looked] == ["[data]/library/kolibri/content/storage"]
+    assert seen.files == 4
 
 
-def test_only_a_clean_image_passes(tmp_path: Path) -> None:
-    check_findings(())
+def test_what_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Root may read everything, so the refusal comes from the call itself."""
+    write(tmp_path / "root/secret", "x")
     write(tmp_path / "etc/machine-id", ID)
-    with pytest.raises(AuditFailed) as caught:
-        check_findings(audit_tree(tmp_path, FACTS))
-    assert "1 thing " in str(caught.value)
-    assert "/etc/machine-id" in str(caught.value)
-    assert "remedy:" in str(caught.value)
+    write(tmp_path / "etc/hosts", "x")
+    scandir, read_bytes = os.scandir, Path.read_bytes
+
+    def refuse(path: Path) -> None:
+        if path in {tmp_path / "root", tmp_path / "etc/machine-id"}:
+            raise PermissionError(errno.EACCES, "Permission denied")
+
+    def careful_scandir(path: Path) -> object:
+        refuse(path)
+        return scandir(path)
+
+    def careful_read(path: Path) -> bytes:
+        refuse(path)
+        return read_bytes(path)
+
+    monkeypatch.setattr("builder.audit.tree.os.scandir", careful_scandir)
+    monkeypatch.setattr(Path, "read_bytes", careful_read)
+    seen = audit_tree(tmp_path, FACTS)
+    assert seen.findings == ()
+    assert seen.not_looked == (
+        NotLooked(place="/etc/machine-id", why="Permission denied"),
+        NotLooked(place="/root", why="Permission denied"),
+    )
+
+
+def test_a_name_in_any_bytes_can_be_told(tmp_path: Path) -> None:
+    home = tmp_path / os.fsdecode(b"home/\xc9cole")
+    write(home / ".bash_history", "ls\n")
+    (finding,) = audit_tree(tmp_path, Facts(secrets=("not there",))).findings
+    assert finding.path.encode().decode() == "/home/\ufffdcole/.bash_history"
+
+
+def test_one_rule_alone_may_be_asked(tmp_path: Path) -> None:
+    write(tmp_path / "etc/machine-id", ID)
+    write(tmp_path / "root/.bash_history", "ls\n")
+    assert [each.rule for each in audit_tree(tmp_path, FACTS, only=("histories",)).findings] == ["histories"]
 
 
 @pytest.mark.parametrize("at_once", [0, 64])

@@ -1,5 +1,6 @@
 """The allow-list of a sealed home, on databases made for the purpose."""
 
+import shutil
 import sqlite3
 from contextlib import closing
 
@@ -7,7 +8,7 @@ import pytest
 
 from builder.errors import BuildFailed
 from builder.kolibri.seal import require_sealed
-from builder.kolibri.traces import ALLOWED_ROWS, common_texts, needles_found, unsealed
+from builder.kolibri.traces import ALLOWED_ROWS, Kind, common_texts, needles_found, traces, unsealed
 
 
 @pytest.fixture
@@ -51,7 +52,43 @@ def test_a_third_peer_is_one_too_many(home):
 @pytest.mark.parametrize("name", ["db.sqlite3-wal", "server.pid", "logs", "automatic_provision.json"])
 def test_a_strange_file_is_refused(home, name):
     (home / name).write_bytes(b"")
-    assert f"{name} does not belong in a sealed home" in unsealed(home)
+    (problem,) = unsealed(home)
+    assert problem.startswith(f"{name} does not belong in a sealed home")
+
+
+def test_every_trace_says_what_it_gives_away(home):
+    for name in (".node_id", "media", "options.ini"):
+        (home / name).write_bytes(b"")
+    tables = (
+        "morango_certificate",
+        "kolibriauth_collection",
+        "kolibriauth_facilityuser",
+        "logger_masterylog",
+        "new_one",
+    )
+    with closing(sqlite3.connect(home / "db.sqlite3")) as database, database:
+        for table in tables:
+            database.execute(f"CREATE TABLE IF NOT EXISTS {table} (id TEXT)")
+            database.execute(f"INSERT INTO {table} (id) VALUES ('x')")
+    told = {kind: " ".join(trace.what for trace in traces(home) if trace.kind is kind) for kind in Kind}
+    assert all(word in told[Kind.IDENTITY] for word in (".node_id", "morango_certificate", "kolibriauth_collection"))
+    assert all(word in told[Kind.PEOPLE] for word in ("media", "kolibriauth_facilityuser", "logger_masterylog"))
+    assert all(word in told[Kind.OTHER] for word in ("options.ini", "new_one"))
+
+
+def test_reading_a_journal_writes_nothing_beside_it(home, tmp_path_factory):
+    live = tmp_path_factory.mktemp("live")
+    with closing(sqlite3.connect(live / "sessions.sqlite3")) as database:
+        database.execute("PRAGMA journal_mode=WAL")
+        database.execute("CREATE TABLE kolibriauth_session (id TEXT)")
+        database.execute("INSERT INTO kolibriauth_session VALUES ('x')")
+        database.commit()
+        for file in live.iterdir():
+            if not file.name.endswith("-shm"):
+                shutil.copy(file, home)
+    before = sorted(home.iterdir())
+    assert any("kolibriauth_session has 1 rows" in problem for problem in unsealed(home))
+    assert sorted(home.iterdir()) == before
 
 
 def test_missing_and_damaged_databases_are_refused(home):
