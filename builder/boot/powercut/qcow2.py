@@ -9,7 +9,7 @@ import os
 import struct
 import sys
 from array import array
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -32,18 +32,26 @@ _ZEROS: Final = 1
 _BACKING_FORMAT: Final = 0xE2792ACA
 
 
-def write_layer(path: Path, content: Sequence[Extent], *, log: Path, size_bytes: int, below: Below) -> None:
-    """Write the layer.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """What differs from the disk below; ordered, without overlaps."""
+
+    content: tuple[Extent, ...]
+    log: Path
+    """Where the content lies."""
+
+
+def write_layer(path: Path, layer: Layer, *, size_bytes: int, below: Below) -> None:
+    """Write the layer into a new file.
 
     Args:
         path: The new file.
-        content: What differs; ordered, without overlaps.
-        log: Where the content lies.
+        layer: What differs.
         size_bytes: The size of the disk.
         below: What it lies over.
     """
     length = size_bytes // SECTOR
-    tables = sorted({table for extent in content for table in _tables(extent)})
+    tables = sorted({table for extent in layer.content for table in _tables(extent)})
     directory = array("Q", bytes(8 * _ceil(length, _ENTRIES)))
     first_table = 1 + _clusters(len(directory) * 8)
     first_data = first_table + len(tables)
@@ -53,8 +61,8 @@ def write_layer(path: Path, content: Sequence[Extent], *, log: Path, size_bytes:
         directory[table] = (first_table + number) * SECTOR | _OURS_ALONE
     entries = array("Q", bytes(SECTOR * len(tables)))
     end = first_data
-    with path.open("wb") as target, log.open("rb") as source:
-        for extent in content:
+    with path.open("wb") as target, layer.log.open("rb") as source:
+        for extent in layer.content:
             for sector in range(extent.start, extent.end):
                 there = _ZEROS if extent.data is None else (end + sector - extent.start) * SECTOR | _OURS_ALONE
                 entries[slots[sector // _ENTRIES] + sector % _ENTRIES] = there

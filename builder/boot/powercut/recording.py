@@ -18,7 +18,7 @@ from builder.boot.diary import Bench
 from builder.boot.machine import CARD, MACHINE, WRITES, MachineSpec
 from builder.boot.powercut.log import Log, count, read
 from builder.boot.powercut.medium import Fate, extents
-from builder.boot.powercut.qcow2 import write_layer
+from builder.boot.powercut.qcow2 import Layer, write_layer
 from builder.boot.session import session
 from builder.boot.subject import Subject
 from builder.boot.verdict import judge
@@ -155,7 +155,7 @@ def _check(subject: Subject, bench: Bench, log: Log, machine: Path) -> None:
     written = [Fate(entry=entry, sectors=(range(entry.sectors),)) for entry in log.entries if entry.data is not None]
     layer = machine / "whole.qcow2"
     below = card.below(subject.image)
-    write_layer(layer, extents(written), log=log.path, size_bytes=subject.card_bytes, below=below)
+    write_layer(layer, Layer(content=extents(written), log=log.path), size_bytes=subject.card_bytes, below=below)
     sandbox = card.look(bench.tools, subject.image, machine)
     compare = ("qemu-img", "compare", "-f", "qcow2", "-F", "qcow2", f"{MACHINE}/{layer.name}", CARD)
     try:

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from builder.boot.machine import MACHINE
 from builder.boot.powercut.log import Entry
 from builder.boot.powercut.medium import Extent
+from builder.boot.powercut.qcow2 import Layer
 from builder.disk.image import disk_image
 from builder.disk.read import Table
 from builder.errors import CommandFailed
@@ -47,7 +49,7 @@ class FirmwareArea:
 
 
 def direct_options(
-    sandbox: Sandbox, image: Path, table: Table, content: Sequence[Extent], *, log: Path, directory: Path
+    sandbox: Sandbox, image: Path, table: Table, layers: Sequence[Layer], *, directory: Path
 ) -> tuple[str, ...]:
     """QEMU's options to start the kernel of a reconstructed card; none if its ESP does not say how.
 
@@ -55,15 +57,14 @@ def direct_options(
         sandbox: Where mtools are, with the machine's directory in it.
         image: What lies below.
         table: The image's partition table.
-        content: What differs from the image.
-        log: Where that lies.
+        layers: What lies over it, from below.
         directory: The machine's directory.
     """
     esp = next((partition for partition in table.partitions if "esp" in partition.flags), None)
     if esp is None:
         return ()
     copy = directory / "esp.img"
-    _copy(image, copy, content, log=log, start=esp.start_bytes, size=esp.size_bytes)
+    _copy(image, copy, layers, start=esp.start_bytes, size=esp.size_bytes)
     try:
         entry = sandbox.run(("mtype", "-i", f"{MACHINE}/{copy.name}", f"::/{_ENTRY}"), why="read the boot entry")
         said = dict(line.split(maxsplit=1) for line in entry.splitlines() if len(line.split(maxsplit=1)) == 2)
@@ -79,16 +80,22 @@ def direct_options(
     return ("-kernel", f"{MACHINE}/linux", "-initrd", f"{MACHINE}/initrd", "-append", said["options"])
 
 
-def _copy(image: Path, copy: Path, content: Sequence[Extent], *, log: Path, start: int, size: int) -> None:
+def _copy(image: Path, copy: Path, layers: Sequence[Layer], *, start: int, size: int) -> None:
     source_path, place = disk_image(image).place(start, size)
-    with source_path.open("rb") as source, copy.open("wb") as target, log.open("rb") as written:
+    with source_path.open("rb") as source, copy.open("wb") as target:
         target.truncate(size)
         source.seek(place)
         for done in range(0, size, _CHUNK_BYTES):
             if any(data := source.read(min(_CHUNK_BYTES, size - done))):
                 target.seek(done)
                 target.write(data)
-        for at, length, data_at in _inside(content, start, size):
+        for layer in layers:
+            _lay_over(target, layer, start, size)
+
+
+def _lay_over(target: BinaryIO, layer: Layer, start: int, size: int) -> None:
+    with layer.log.open("rb") as written:
+        for at, length, data_at in _inside(layer.content, start, size):
             written.seek(data_at or 0)
             target.seek(at)
             target.write(b"\0" * length if data_at is None else written.read(length))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,8 +22,8 @@ from builder.boot.outcome import Outcome as Silence
 from builder.boot.powercut.file_systems import examine
 from builder.boot.powercut.judgement import Fault, Outcome, differences, judge_answer
 from builder.boot.powercut.log import Log, read
-from builder.boot.powercut.medium import Extent, Kind, Point, extents, fates, flushed_until, open_writes
-from builder.boot.powercut.qcow2 import write_layer
+from builder.boot.powercut.medium import Kind, Point, extents, fates, flushed_until, open_writes
+from builder.boot.powercut.qcow2 import Layer, write_layer
 from builder.boot.powercut.recording import Recording
 from builder.boot.powercut.results import Visit
 from builder.boot.powercut.start import FirmwareArea, direct_options
@@ -134,13 +134,10 @@ class _Journey:
             return faults
 
     def _boots(self, directory: Path) -> tuple[Fault, ...]:
-        expedition, image = self._expedition, self._expedition.subject.image
-        log, content = expedition.log, extents(fates(expedition.log.entries, self._point))
-        self._lay(directory / _CUT, content, log, over=card.below(image))
-        direct: tuple[str, ...] = ()
-        if not self.plan.by_firmware:
-            sandbox = card.look(expedition.bench.tools, image, directory)
-            direct = direct_options(sandbox, image, expedition.table, content, log=log.path, directory=directory)
+        expedition = self._expedition
+        left = self._left_over(expedition.log, self._point)
+        self._lay(directory / _CUT, left, over=card.below(expedition.subject.image))
+        direct = self._direct(directory, left)
         firmware = self._firmware()
         self.started = "direct" if direct else str(firmware)
         spec = MachineSpec(
@@ -154,8 +151,20 @@ class _Journey:
         )
         faults = self._first(directory, spec)
         if not faults and self.plan.again:
-            faults = self._second(directory, spec)
+            faults = self._second(directory, spec, left)
         return tuple(faults)
+
+    @staticmethod
+    def _left_over(log: Log, point: Point) -> Layer:
+        return Layer(content=extents(fates(log.entries, point)), log=log.path)
+
+    def _direct(self, directory: Path, *layers: Layer) -> tuple[str, ...]:
+        """Options to start the card's kernel; none if its firmware shall start it."""
+        if self.plan.by_firmware:
+            return ()
+        expedition = self._expedition
+        sandbox = card.look(expedition.bench.tools, expedition.subject.image, directory)
+        return direct_options(sandbox, expedition.subject.image, expedition.table, layers, directory=directory)
 
     def _first(self, directory: Path, spec: MachineSpec) -> list[Fault]:
         """The boot after the power cut. When the power shall be cut again, that happens while it is still starting."""
@@ -180,14 +189,17 @@ class _Journey:
         verdict = judge(report, expected=expected, firmware=report.firmware)
         return [Fault(outcome=Outcome.UNHEALTHY, text=problem) for problem in verdict.problems]
 
-    def _second(self, directory: Path, spec: MachineSpec) -> list[Fault]:
+    def _second(self, directory: Path, spec: MachineSpec, left: Layer) -> list[Fault]:
         """Lose what the first boot had not flushed, and boot once more."""
         before = self.answer
         log = read(directory / Path(WRITES).name)
         kind = _KINDS_OF_SECOND[self._point.variant % len(_KINDS_OF_SECOND)]
         end = Point(position=len(log.entries), kind=kind, variant=self._point.variant)
-        self._lay(directory / _CUT_AGAIN, extents(fates(log.entries, end)), log, over=_layer(_CUT))
+        left_again = self._left_over(log, end)
+        self._lay(directory / _CUT_AGAIN, left_again, over=_layer(_CUT))
         (directory / Path(CARD).name).unlink()
+        # What starts the card may have changed, too.
+        spec = replace(spec, direct=self._direct(directory, left, left_again))
         with self._switched_on(directory, spec, _CUT_AGAIN) as device:
             faults = self._ask(device)
         if before is not None and self.answer is not None:
@@ -195,8 +207,8 @@ class _Journey:
             faults += changed.values()
         return faults
 
-    def _lay(self, path: Path, content: Sequence[Extent], log: Log, *, over: Below) -> None:
-        write_layer(path, content, log=log.path, size_bytes=self._expedition.recording.card_bytes, below=over)
+    def _lay(self, path: Path, layer: Layer, *, over: Below) -> None:
+        write_layer(path, layer, size_bytes=self._expedition.recording.card_bytes, below=over)
 
     @contextmanager
     def _switched_on(self, directory: Path, spec: MachineSpec, layer: str) -> Iterator[Session]:

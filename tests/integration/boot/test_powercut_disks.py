@@ -14,7 +14,7 @@ from builder.boot.card import Below
 from builder.boot.machine import CARD, MACHINE, WRITES, Acceleration, MachineSpec
 from builder.boot.powercut.log import Log, count, read
 from builder.boot.powercut.medium import Kind, Point, extents, fates
-from builder.boot.powercut.qcow2 import write_layer
+from builder.boot.powercut.qcow2 import Layer, write_layer
 from builder.boot.session import session
 from builder.boot.subject import Firmware
 from builder.host.sandbox import Mount, Sandbox
@@ -55,9 +55,8 @@ def record(sandbox: Sandbox, directory: Path, *requests: str) -> Log:
 def disk(sandbox: Sandbox, directory: Path, log: Log, point: Point) -> bytes:
     """The bytes of the disk after a power cut, as QEMU reads them."""
     layer, raw = directory / f"{point.name}.qcow2", directory / f"{point.name}.raw"
-    content = extents(fates(log.entries, point))
-    below = Below(path=f"{MACHINE}/below.img", format="raw")
-    write_layer(layer, content, log=log.path, size_bytes=SIZE, below=below)
+    left = Layer(content=extents(fates(log.entries, point)), log=log.path)
+    write_layer(layer, left, size_bytes=SIZE, below=Below(path=f"{MACHINE}/below.img", format="raw"))
     sandbox.run(("qemu-img", "check", "-q", f"{MACHINE}/{layer.name}"), why="check a layer")
     sandbox.run(("qemu-img", "convert", "-O", "raw", f"{MACHINE}/{layer.name}", f"{MACHINE}/{raw.name}"), why="read it")
     return raw.read_bytes()
