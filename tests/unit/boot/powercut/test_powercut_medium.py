@@ -165,3 +165,8 @@ def test_torn_writes_end_in_their_middle_or_have_holes() -> None:
 def test_what_is_no_point_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="1204-torn-3"):
         parse_point(name)
+
+
+def test_the_data_of_a_flush_are_not_covered_by_it() -> None:
+    entries = (write(0), Entry(sector=1, sectors=1, data=0, flush=True))
+    assert [entry.sector for entry in open_writes(entries, 2)] == [1]
