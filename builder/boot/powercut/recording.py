@@ -58,13 +58,14 @@ class Recording(BaseModel):
     card_bytes: int
     entries: int
     bands: tuple[Band, ...]
+    """In order; a step that wrote nothing begins where the next one does."""
     done: int
     """How many entries there were when first boot had been reported as done: from here on all of it must last."""
     identity: Identity
 
     def band_at(self, position: int) -> Band:
         """The stretch in which the entry before a position lies."""
-        return max((band for band in self.bands if band.start < max(position, 1)), key=lambda band: band.start)
+        return [band for band in self.bands if band.start < max(position, 1)][-1]
 
 
 def stamp(image: Path) -> str:

@@ -38,6 +38,12 @@ def campaign(*visits: Visit) -> Campaign:
     return Campaign(image="an.img", recording=recording, log=LOG, visits=visits)
 
 
+def test_a_point_belongs_to_the_step_that_wrote_last() -> None:
+    bands = (Band(start=0, label="a"), Band(start=7, label="wrote nothing"), Band(start=7, label="b"))
+    recording = RECORDING.model_copy(update={"bands": bands})
+    assert [recording.band_at(position).label for position in (0, 1, 7, 8)] == ["a", "a", "a", "b"]
+
+
 GOOD = visit("1-all-0", "starting")
 BAD = visit("3-torn-7", "making <keys>", Fault(outcome=Outcome.LEFTOVER, text="/etc/<x> is left"), kind=Kind.TORN)
 
