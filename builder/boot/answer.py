@@ -6,7 +6,7 @@ The other side is satchel-agent in the overlay `firstboot`; keys it may add are 
 from __future__ import annotations
 
 import json
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -103,11 +103,40 @@ class GuestReport(_Message):
     firmware: Firmware
 
 
-def answer_to(nonce: str, line: bytes | str) -> GuestReport | None:
-    """The report if a line answers the question with this nonce; none for noise and for answers to other questions.
+class KolibriAnswer(_Message):
+    """What Kolibri's database shows."""
+
+    facilities: tuple[str, ...]
+    superusers: tuple[str, ...]
+    problem: str = ""
+    """Why that is not a device that belongs to somebody; empty when it is."""
+
+
+class FirstBootAnswer(_Message):
+    """The device's own word about its first boot alone; the system may still be starting."""
+
+    satchel: Literal[1]
+    nonce: str
+    boot_id: str
+    state: str
+    """Of the unit: `active` when all steps are done, `failed` when one cannot be done."""
+    undone: tuple[str, ...]
+    """Steps without a mark."""
+    failed: tuple[FailedUnit, ...]
+    identity: Identity
+    kolibri: KolibriAnswer | None
+    leftovers: tuple[str, ...]
+    firmware: Firmware
+
+
+Answer = TypeVar("Answer", GuestReport, FirstBootAnswer)
+
+
+def answer_to(nonce: str, line: bytes | str, kind: type[Answer]) -> Answer | None:
+    """The answer to the question with this nonce if a line is that; none for noise and for answers to other questions.
 
     Raises:
-        ValueError: it answers, but not with a report; says where.
+        ValueError: it answers, but not as it should; says where.
     """
     try:
         message = json.loads(line)
@@ -115,17 +144,17 @@ def answer_to(nonce: str, line: bytes | str) -> GuestReport | None:
         return None
     if not isinstance(message, dict) or message.get("nonce") != nonce:
         return None
-    return parse_report(line)
+    return parse_answer(line, kind)
 
 
-def parse_report(line: bytes | str) -> GuestReport:
-    """A report from its line.
+def parse_answer(line: bytes | str, kind: type[Answer]) -> Answer:
+    """An answer from its line.
 
     Raises:
         ValueError: it is not one; says where.
     """
     try:
-        return GuestReport.model_validate_json(line)
+        return kind.model_validate_json(line)
     except ValidationError as error:
         first = error.errors()[0]
         raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error

@@ -5,11 +5,13 @@ Paths are those that QEMU sees inside the lab's sandbox.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from builder.boot.subject import Firmware
+from builder.units import SECTOR
 
 AGENT_PORT: Final = "org.satchel.agent"
 """The virtio-serial port whose presence starts the agent on the device."""
@@ -27,6 +29,8 @@ MACHINE: Final = "/job/machine"
 
 IMAGE: Final = "/job/image"
 CARD: Final = f"{MACHINE}/card.qcow2"
+WRITES: Final = f"{MACHINE}/writes.log"
+"""Where a recorded machine's writes are logged; the file must exist."""
 VARIABLES: Final = f"{MACHINE}/variables.fd"
 
 
@@ -65,6 +69,11 @@ class MachineSpec:
     """TCP ports of the guest to forward; the kernel chooses free ports of the host's loopback address."""
     seed_disk: bool = False
     """Whether SEED_DISK lies in its CD drive."""
+    recorded: bool = False
+    """Everything that the device does to its card is logged, flushes and discards too; on the virtio bus only."""
+    screen: bool = True
+    direct: tuple[str, ...] = ()
+    """QEMU's options to start a kernel without the firmware's boot loaders."""
     monitor_keys: bool = False
     """Ctrl-A opens QEMU's own commands on the console, for a person: Ctrl-A X ends the machine."""
 
@@ -79,7 +88,9 @@ class MachineSpec:
             *("-accel", self.acceleration, "-cpu", "host" if kvm else "max"),
             *("-smp", str(self.processors), "-m", str(self.memory_mib)),
             *(("-rtc", f"base={self.clock}") if self.clock else ()),
-            *("-device", "VGA", "-device", "virtio-rng-pci", "-device", "pvpanic"),
+            *(("-device", "VGA") if self.screen else ()),
+            *("-device", "virtio-rng-pci", "-device", "pvpanic"),
+            *self.direct,
             *self._firmware(),
             *self._disk(),
             *self._seed_disk(),
@@ -98,6 +109,8 @@ class MachineSpec:
         )
 
     def _disk(self) -> tuple[str, ...]:
+        if self.recorded:
+            return _recorded_disk()
         # cache=unsafe: the overlay is thrown away, so flushing it to the host's disk only costs time.
         drive = ("-drive", f"if=none,id=card,format=qcow2,cache=unsafe,file={CARD}")
         match self.bus:
@@ -129,4 +142,28 @@ def _agent(descriptor: int) -> tuple[str, ...]:
     return (
         *("-device", "virtio-serial-pci", "-chardev", f"socket,id=agent,fd={descriptor}"),
         *("-device", f"virtserialport,id=agent,chardev=agent,name={AGENT_PORT}"),
+    )
+
+
+def _recorded_disk() -> tuple[str, ...]:
+    """The card below QEMU's own log of writes (the format of Linux's dm-log-writes).
+
+    The guest must see a write cache, or it would never flush. Discards pass the log and stop there, so that the card
+    can be compared with what the log says. The log counts its entries anew after each of them, for whoever reads along.
+    """
+    card = {"driver": "qcow2", "node-name": "card", "file": {"driver": "file", "filename": CARD}}
+    log = {"driver": "file", "filename": WRITES, "cache": {"no-flush": True}}
+    recorder = {
+        "driver": "blklogwrites",
+        "node-name": "recorded",
+        "discard": "unmap",
+        "file": "card",
+        "log": log,
+        "log-sector-size": SECTOR,
+        "log-super-update-interval": 1,
+    }
+    return (
+        *("-blockdev", json.dumps({**card, "discard": "ignore", "cache": {"no-flush": True}})),
+        *("-blockdev", json.dumps(recorder)),
+        *("-device", "virtio-blk-pci,drive=recorded,write-cache=on,bootindex=1"),
     )

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from builder.boot.answer import GuestReport, Then, answer_to
+from builder.boot.answer import Answer, FirstBootAnswer, GuestReport, Then, answer_to
 from builder.boot.console import lost, tail
 from builder.boot.machine import MachineSpec
 from builder.boot.outcome import NoReport, Outcome
@@ -54,19 +54,30 @@ class Session:
         Raises:
             NoReport: it did not; says in which way.
         """
+        return self._ask({"then": then}, GuestReport, within=within)
+
+    def ask_first_boot(self, *, within: float) -> FirstBootAnswer:
+        """Have the device tell how first boot ended, as soon as it has; then it goes on starting.
+
+        Raises:
+            NoReport: it did not; says in which way.
+        """
+        return self._ask({"then": "stay", "about": "first boot"}, FirstBootAnswer, within=within)
+
+    def _ask(self, question: dict[str, object], kind: type[Answer], *, within: float) -> Answer:
         nonce = secrets.token_hex(8)
         # The device gives up waiting for itself before we do, so that it can still say what it waits for.
-        self._question = {"nonce": nonce, "then": then, "within": round(within * _ITS_SHARE)}
+        self._question = {**question, "nonce": nonce, "within": round(within * _ITS_SHARE)}
         if self._somebody_listens:
             self._put_question()
         until = time.monotonic() + within
         while time.monotonic() < until:
             self._listen()
             while self._qemu.answers:
-                report = self._report(self._qemu.answers.popleft(), nonce)
-                if report is not None:
+                answer = self._answer(self._qemu.answers.popleft(), nonce, kind)
+                if answer is not None:
                     self._question = None
-                    return report
+                    return answer
             self._look_for_a_lost_boot()
         heard = "its agent was asked" if self._somebody_listens else "its agent never started"
         raise self._silence(Outcome.TIMEOUT, f"{within:.0f} s; {heard}")
@@ -112,9 +123,9 @@ class Session:
             if self._somebody_listens and self._question is not None:
                 self._put_question()
 
-    def _report(self, line: bytes, nonce: str) -> GuestReport | None:
+    def _answer(self, line: bytes, nonce: str, kind: type[Answer]) -> Answer | None:
         try:
-            return answer_to(nonce, line)
+            return answer_to(nonce, line, kind)
         except ValueError as error:
             raise self._silence(Outcome.GARBLED, str(error)) from error
 

@@ -27,6 +27,7 @@ from builder.inspection import render as render_inspection
 from builder.manifest import Manifest
 from builder.options import Verbs
 from builder.progress import Reporter, reporter_for
+from builder.verbs import power_cuts
 from builder.verbs.common import DIST
 
 
@@ -50,13 +51,26 @@ def declare(family: Verbs) -> None:
         "prove an image in virtual machines: boots, checks, clones, reboot",
         "test kolibri-pc",
         "test dist/kolibri-pc/kolibri-pc.img --report test-report",
+        "test kolibri-pc --power-cuts 200",
+        "test kolibri-pc --power-cut-point 1204-torn-3",
     )
     verb.takes_image()
     verb.shows_progress()
     verb.speaks_json()
     verb.add_argument(
-        "--report", metavar="DIR", help="where serial logs, JUnit XML and the report go (IMAGE's directory/test)"
+        "--report",
+        metavar="DIR",
+        help="where serial logs and the report go (`test` beside IMAGE; for power cuts, `power-cuts` beside it)",
     )
+    verb.add_argument(
+        "--power-cuts",
+        metavar="N",
+        type=int,
+        help="instead: record a first boot, cut the power at N points of it, and boot what is left each time; a run"
+        " that was broken off goes on, and one with more points visits only the new ones",
+    )
+    verb.add_argument("--seed", metavar="S", type=int, default=1, help="chooses the points of --power-cuts (1)")
+    verb.add_argument("--power-cut-point", metavar="ID", help="instead: visit one point of that recording again")
 
     text = "tell what is in an image: partitions, file systems, recipe, content"
     verb = family.add("inspect", inspect, text, "inspect kolibri-pc", "inspect some.img --json")
@@ -97,9 +111,12 @@ def boot(arguments: Namespace) -> int:
 
 def test(arguments: Namespace) -> int:
     """Prove an image in virtual machines."""
+    only = power_cuts.wanted_point(arguments)
+    cut_power = only is not None or arguments.power_cuts is not None
     reporter = reporter_for(arguments.progress)
     with _opened(arguments.image, reporter) as (image, manifest, tools), Store("boot").scratch("test") as scratch:
-        logs = Path(arguments.report) if arguments.report else image.parent / "test"
+        default = image.parent / ("power-cuts" if cut_power else "test")
+        logs = Path(arguments.report) if arguments.report else default
         logs.mkdir(parents=True, exist_ok=True)
         accelerator = choose(tools, scratch)
         bench = Bench(
@@ -111,6 +128,8 @@ def test(arguments: Namespace) -> int:
             reporter=reporter,
             cancelled=Event(),
         )
+        if cut_power:
+            return power_cuts.cut_power(arguments, subject_of(image, manifest), bench, only=only)
         result = prove_image(subject_of(image, manifest), bench, together=room_for_two())
         boot_report.keep(result, logs)
     if arguments.json:

@@ -18,7 +18,7 @@ MAY_IMPORT = {
     "layers": {"errors", "host", "kolibri", "lock", "plan", "progress", "recipe", "templates", "together"},
     "disk": {"errors", "units", "host", "plan", "progress", "recipe"},
     "audit": {"errors", "units", "disk", "host", "kolibri", "plan", "progress", "recipe"},
-    "boot": {"errors", "units", "disk", "host", "progress", "recipe"},
+    "boot": {"errors", "units", "disk", "host", "progress", "recipe", "templates"},
     "compare": {"errors", "units", "disk", "manifest", "progress", "recipe"},
     "identity": {
         "errors",

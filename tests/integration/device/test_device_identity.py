@@ -64,6 +64,14 @@ def fingerprints(device: Device) -> dict[str, str]:
     return listed
 
 
+def test_a_key_that_a_power_cut_left_in_its_making_goes(device: Device) -> None:
+    left = device.paths.at("/etc/ssh/.satchel-x7q2")
+    left.mkdir()
+    (left / "key").write_text("half of a private key")
+    ssh_keys.run(device)
+    assert not left.exists()
+
+
 def test_host_keys_are_whole_private_and_stay(device: Device) -> None:
     ssh_keys.run(device)
     names = sorted(path.name for path in device.paths.at("/etc/ssh").iterdir())

@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from agent import first_boot
 from agent.__main__ import report
 from device.paths import Paths
+from firstboot.steps import STEPS
 
-from builder.boot.answer import parse_report
+from builder.boot.answer import FirstBootAnswer, GuestReport, parse_answer
 
 PROGRAM = Path(__file__).resolve().parents[3] / "overlays/firstboot/usr/lib/satchel/bin/satchel-check"
 
@@ -91,8 +93,14 @@ def test_a_device_without_first_boot_still_answers_what_the_host_can_read(tmp_pa
         (tmp_path / directory).mkdir(parents=True)
     for path in ("proc/self/mountinfo", "proc/sys/kernel/random/boot_id", "proc/sys/kernel/hostname"):
         (tmp_path / path).write_text(Path("/", path).read_text())
-    answer = parse_report(json.dumps(report(Paths(root=tmp_path), "beef", within=1)))
+    answer = parse_answer(json.dumps({**report(Paths(root=tmp_path), within=1), "nonce": "beef"}), GuestReport)
     assert answer.nonce == "beef"
     assert answer.kernel == os.uname().release
     assert answer.identity.facility_id is None
     assert [check.ok for check in answer.checks] == [False]
+    told = parse_answer(
+        json.dumps({**first_boot.answer(Paths(root=tmp_path), within=0), "nonce": "f"}), FirstBootAnswer
+    )
+    assert told.state != "active"
+    assert len(told.undone) == len(STEPS)
+    assert told.kolibri is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from builder.boot.answer import GuestReport, parse_report
+from builder.boot.answer import GuestReport, parse_answer
 
 from .boot_reports import Report, text_of
 
@@ -12,7 +12,7 @@ from .boot_reports import Report, text_of
 @pytest.fixture
 def report() -> Report:
     """Make a report; keywords replace its parts."""
-    return lambda **changes: parse_report(text_of(**changes))
+    return lambda **changes: parse_answer(text_of(**changes), GuestReport)
 
 
 @pytest.fixture

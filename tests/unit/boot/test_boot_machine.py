@@ -41,6 +41,15 @@ def test_card_is_attached_as_asked(bus: DiskBus, device: str) -> None:
     assert text.count("drive=card") == 1
 
 
+def test_a_recorded_card_has_a_write_cache_and_all_that_happens_to_it_is_logged() -> None:
+    text = line(recorded=True)
+    assert "drive=recorded,write-cache=on" in text
+    assert '"driver": "blklogwrites"' in text
+    assert '"file": "card", "log": {"driver": "file", "filename": "/job/machine/writes.log"' in text
+    assert "-drive if=none" not in text
+    assert "blklogwrites" not in line()
+
+
 def test_guest_has_no_internet_and_ports_come_from_the_kernel() -> None:
     text = line(ports=(22, 8080))
     assert "restrict=on,hostfwd=tcp:127.0.0.1:0-:22,hostfwd=tcp:127.0.0.1:0-:8080 " in text

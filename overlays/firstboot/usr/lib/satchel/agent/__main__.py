@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from agent import port, system
+from agent import first_boot, port, system
 from agent.identity import identity
 from checks import run as checks
 from device import settings
@@ -19,12 +19,13 @@ def main() -> None:
     paths = Paths()
     line = port.open_port()
     for request in line.requests():
-        line.answer(report(paths, request["nonce"], within=float(request["within"])))
+        ask = first_boot.answer if request.get("about") == "first boot" else report
+        line.answer({**ask(paths, within=float(request["within"])), "nonce": request["nonce"]})
         if request.get("then") in _LEAVE:
             system.leave(request["then"])
 
 
-def report(paths: Paths, nonce: str, *, within: float) -> dict[str, Any]:
+def report(paths: Paths, *, within: float) -> dict[str, Any]:
     """Everything that the host needs for its verdict, once the system has settled, after `within` seconds at most."""
     state = system.settled_state(within=within)
     try:
@@ -33,7 +34,6 @@ def report(paths: Paths, nonce: str, *, within: float) -> dict[str, Any]:
         wanted = None
     return {
         "satchel": 1,
-        "nonce": nonce,
         "boot_id": system.boot_id(paths),
         "system": {"state": state, "failed": system.failed_units(), "jobs": system.queued_jobs()},
         "checks": checks.run(paths.checks),

@@ -25,6 +25,11 @@ def settled_state(*, within: float) -> str:
         return _ask(("systemctl", "is-system-running")).strip()
 
 
+def unit_state(unit: str) -> str:
+    """What systemd calls the state of a unit: `activating`, `active`, `failed`, `inactive`."""
+    return _ask(("systemctl", "show", "--property=ActiveState", "--value", unit)).strip()
+
+
 def failed_units() -> list[dict[str, str]]:
     """The units that failed in this boot, each with the last lines of its journal."""
     listing = _ask(("systemctl", "list-units", "--failed", "--plain", "--no-legend", "--full", "--no-pager"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from firstboot.device import Device
 from firstboot.journal import Facts
 
 KINDS = ("ed25519", "ecdsa")
+_SCRATCH = ".satchel-"
 
 
 def run(device: Device) -> Facts:
@@ -19,6 +21,9 @@ def run(device: Device) -> Facts:
     directory = device.paths.at("/etc/ssh")
     if not directory.is_dir():
         return {}
+    # A power cut may have left a key in its making behind.
+    for scratch in directory.glob(f"{_SCRATCH}*"):
+        shutil.rmtree(scratch)
     for kind in KINDS:
         private = directory / f"ssh_host_{kind}_key"
         public = _public_part(private) or _make(private, kind, device.facts["hostname"])
@@ -39,7 +44,7 @@ def _public_part(private: Path) -> str | None:
 
 def _make(private: Path, kind: str, hostname: str) -> str:
     """A new key; the private one appears under its name only when it is whole."""
-    with tempfile.TemporaryDirectory(dir=private.parent, prefix=".satchel-") as scratch:
+    with tempfile.TemporaryDirectory(dir=private.parent, prefix=_SCRATCH) as scratch:
         new = Path(scratch) / "key"
         argv = ("ssh-keygen", "-q", "-t", kind, "-N", "", "-C", f"root@{hostname}", "-f", str(new))
         run_command(argv, why=f"make the {kind} host key")
