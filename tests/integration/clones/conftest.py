@@ -51,7 +51,13 @@ def in_kolibri(device: Device, program: str) -> str:
     """Run a program inside Kolibri; returns the last line that it prints."""
     file = device.paths.at("/run/program.py")
     file.write_text(program)
-    argv = (device.paths.at("/opt/kolibri/bin/kolibri"), "manage", "shell", "-c", f"exec(open({str(file)!r}).read(), {{}})")
+    argv = (
+        device.paths.at("/opt/kolibri/bin/kolibri"),
+        "manage",
+        "shell",
+        "-c",
+        f"exec(open({str(file)!r}).read(), {{}})",
+    )
     done = subprocess.run(argv, env=variables(device), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     file.unlink()

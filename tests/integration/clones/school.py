@@ -6,13 +6,18 @@ import uuid
 from django.utils import timezone
 from kolibri.core.attendance.models import AttendanceRecord, AttendanceSession
 from kolibri.core.auth.constants import role_kinds
-from kolibri.core.auth.models import AdHocGroup, Classroom, Facility, FacilityUser, LearnerGroup, Membership, Role
+from kolibri.core.auth.models import AdHocGroup, Classroom, Facility, FacilityUser, LearnerGroup, Role
 from kolibri.core.bookmarks.models import Bookmark
 from kolibri.core.device.models import DevicePermissions, OSUser
 from kolibri.core.exams.models import DraftExam, Exam, ExamAssignment
 from kolibri.core.lessons.models import Lesson, LessonAssignment
 from kolibri.core.logger.models import (
-    AttemptLog, ContentSessionLog, ContentSummaryLog, ExamLog, MasteryLog, UserSessionLog,
+    AttemptLog,
+    ContentSessionLog,
+    ContentSummaryLog,
+    ExamLog,
+    MasteryLog,
+    UserSessionLog,
 )
 from kolibri.core.notifications.models import LearnerProgressNotification
 
@@ -43,7 +48,12 @@ LessonAssignment.objects.create(lesson=lesson, collection=classroom, assigned_by
 quiz = Exam.objects.create(title="Rain", collection=classroom, creator=coach, question_count=1, active=True)
 ExamAssignment.objects.create(exam=quiz, collection=classroom, assigned_by=coach)
 DraftExam.objects.create(
-    title="Snow", collection=classroom, creator=coach, question_count=0, assignments=[group.id], learner_ids=[learners[1].id]
+    title="Snow",
+    collection=classroom,
+    creator=coach,
+    question_count=0,
+    assignments=[group.id],
+    learner_ids=[learners[1].id],
 )
 attendance = AttendanceSession.objects.create(collection=classroom, created_by=coach, session_start_datetime=now)
 for learner in (gone, *learners):
@@ -55,19 +65,39 @@ for learner in (gone, *learners):
             user=learner, content_id=content, channel_id=None, start_timestamp=now, kind=kind, extra_fields={}
         )
         summary = ContentSummaryLog.objects.create(
-            user=learner, content_id=content, channel_id=None, start_timestamp=now, kind=kind, extra_fields={}, progress=1
+            user=learner,
+            content_id=content,
+            channel_id=None,
+            start_timestamp=now,
+            kind=kind,
+            extra_fields={},
+            progress=1,
         )
         mastery = MasteryLog.objects.create(
             user=learner, summarylog=summary, start_timestamp=now, mastery_level=-7, mastery_criterion={}, complete=True
         )
         AttemptLog.objects.create(
-            user=learner, sessionlog=session, masterylog=mastery, item="i", start_timestamp=now, end_timestamp=now,
-            completion_timestamp=now + datetime.timedelta(seconds=5), complete=True, correct=1, answer={}, simple_answer="",
+            user=learner,
+            sessionlog=session,
+            masterylog=mastery,
+            item="i",
+            start_timestamp=now,
+            end_timestamp=now,
+            completion_timestamp=now + datetime.timedelta(seconds=5),
+            complete=True,
+            correct=1,
+            answer={},
+            simple_answer="",
         )
     ExamLog.objects.create(exam=quiz, user=learner, closed=True)
     LearnerProgressNotification.objects.create(
-        notification_object="Quiz", notification_event="Completed", user_id=learner.id, classroom_id=classroom.id,
-        quiz_id=quiz.id, reason="", timestamp=now,
+        notification_object="Quiz",
+        notification_event="Completed",
+        user_id=learner.id,
+        classroom_id=classroom.id,
+        quiz_id=quiz.id,
+        reason="",
+        timestamp=now,
     )
 gone.date_deleted = now
 gone.save()

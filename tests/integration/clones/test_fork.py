@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import stat
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,11 @@ def everything(device: Device, old: dict[str, str]) -> list[str]:
     """The files of a home in which one of the old ids is still to be found."""
     needles = [old[name].encode() for name in ("facility_id", "dataset_id", "instance_id", "database_id")]
     texts = {path: path.read_bytes() for path in home(device).rglob("*") if path.is_file()}
-    return [str(path) for path, data in texts.items() if any(needle in data for needle in needles) and "logs" not in path.parts]
+    return [
+        str(path)
+        for path, data in texts.items()
+        if any(needle in data for needle in needles) and "logs" not in path.parts
+    ]
 
 
 def test_the_learners_stay_and_every_id_is_new(school: Device) -> None:
@@ -58,7 +63,9 @@ def test_the_learners_stay_and_every_id_is_new(school: Device) -> None:
     assert state.facilities == ((new["facility_id"], new["dataset_id"], f"École {new['code']}"),)
     assert state.instance_id == new["instance_id"]
     assert school.paths.machine_id.read_text().strip() == new["machine_id"]
-    assert {path.name: path.read_text() for path in school.paths.at("/etc/ssh").iterdir()}.items().isdisjoint(host_keys.items())
+    assert {path.name: path.read_text() for path in school.paths.at("/etc/ssh").iterdir()}.items().isdisjoint(
+        host_keys.items()
+    )
     assert new["formerly"] == [{name: old[name] for name in (*IDS, "facility_name")}]
     assert history.load(school.paths).machines == 2
     assert not school.paths.change.exists()
@@ -67,15 +74,15 @@ def test_the_learners_stay_and_every_id_is_new(school: Device) -> None:
 
 def test_no_old_id_and_no_old_key_is_left_in_the_home(school: Device) -> None:
     old = identity(school)
-    with sqlite3.connect(home(school) / "db.sqlite3") as db:
+    with closing(sqlite3.connect(home(school) / "db.sqlite3")) as db:
         (key,) = db.execute("SELECT private_key FROM morango_certificate").fetchone()
     begin(school)
     finish(school)
-    with sqlite3.connect(home(school) / "db.sqlite3") as db:
-        db.execute("VACUUM")
+    with closing(sqlite3.connect(home(school) / "db.sqlite3")) as db:
         certificates = db.execute("SELECT id, private_key FROM morango_certificate").fetchall()
     assert [owner for owner, _ in certificates] == [identity(school)["dataset_id"]]
     assert certificates[0][1] != key
+    assert [path for path in home(school).rglob("*") if path.is_file() and key.encode() in path.read_bytes()] == []
     assert everything(school, old) == []
 
 
@@ -104,7 +111,9 @@ def test_names_that_people_chose_stay(school: Device) -> None:
     assert identity(school)["facility_name"] == "Lycée"
 
 
-def test_a_disk_without_room_is_refused_before_anything_is_done(school: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_without_room_is_refused_before_anything_is_done(
+    school: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fork.require_room(school)
     monkeypatch.setattr(kept, "_SPARE_BYTES", 1 << 60)
     with pytest.raises(DeviceError, match="too full"):

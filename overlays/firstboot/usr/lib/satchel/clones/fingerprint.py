@@ -19,7 +19,6 @@ from pathlib import Path
 
 from device import mounts
 from device.paths import Paths
-from firstboot.steps import grow
 
 PARTS = ("board", "disk", "network")
 
@@ -90,7 +89,7 @@ def _disk(paths: Paths) -> Iterator[tuple[str, str]]:
     if root is None:
         return
     try:
-        place = (paths.at("/sys/dev/block") / grow.device_number(root)).resolve(strict=True)
+        place = (paths.at("/sys/dev/block") / mounts.device_number(root)).resolve(strict=True)
     except OSError:
         return
     disk = place.parent if (place / "partition").is_file() else place
@@ -109,7 +108,7 @@ def _unit_serial(path: Path) -> str:
 
 
 def _addresses(cards: Path) -> list[str]:
-    """Addresses that makers gave to the network cards: of the wired ones, or of the wireless ones if there are no others.
+    """Addresses that makers gave to the network cards: of the wired ones, else of the wireless ones.
 
     All of them, because which one is the first is decided by chance.
     """

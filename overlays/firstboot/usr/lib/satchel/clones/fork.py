@@ -1,7 +1,7 @@
 """Fork: the learners stay, the device becomes a facility of its own, with new ids, keys and certificate.
 
-Each step below may be cut off anywhere and run again: the copies appear when they are whole, the facility changes in one
-transaction of one database, and everything else is written from what was decided before (`clones.change`).
+Each step below may be cut off anywhere and run again: the copies appear when they are whole, the facility changes in
+one transaction of one database, and everything else is written from what was decided before (`clones.change`).
 """
 
 from __future__ import annotations
@@ -101,19 +101,24 @@ def _mend(home: Path, copies: Path) -> None:
     with closing(sqlite3.connect(home / kolibri_home.MAIN_DATABASE, timeout=30)) as db:
         if not db.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (_MAP,)).fetchone():
             return
-        ids = dict(db.execute(f"SELECT old, new FROM {_MAP}"))  # noqa: S608
+        ids = dict(db.execute(f"SELECT old, new FROM {_MAP}"))
         _notify_again(home, copies, ids)
         _empty(home / "sessions.sqlite3", "kolibriauth_session")
         _empty(home / "syncqueue.sqlite3", "device_syncqueue")
         _drop_jobs(home / "job_storage.sqlite3", ids)
         with db:
             db.execute(f"DROP TABLE {_MAP}")
+        # The old facility's private key must not stay readable for Kolibri in pages that are free.
+        db.execute("VACUUM")
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     shutil.rmtree(home / "process_cache", ignore_errors=True)
 
 
 def _notify_again(home: Path, copies: Path, ids: dict[str, str]) -> None:
     """What coaches were told of their learners: deleted by Kolibri with the old users, put back from the copy."""
-    columns = ", ".join(f"{column} = coalesce((SELECT new FROM ids WHERE old = {column}), {column})" for column in _NOTIFIED)
+    columns = ", ".join(
+        f"{column} = coalesce((SELECT new FROM ids WHERE old = {column}), {column})" for column in _NOTIFIED
+    )
     with closing(sqlite3.connect((home / "notifications.sqlite3").as_uri(), uri=True, timeout=30)) as db:
         db.execute("ATTACH ? AS copy", (f"{(copies / 'notifications.sqlite3').as_uri()}?mode=ro",))
         with db:
@@ -124,20 +129,22 @@ def _notify_again(home: Path, copies: Path, ids: dict[str, str]) -> None:
                 "INSERT INTO notifications_learnerprogressnotification"
                 " SELECT * FROM copy.notifications_learnerprogressnotification"
             )
-            db.execute(f"UPDATE notifications_learnerprogressnotification SET {columns}")  # noqa: S608
+            db.execute(f"UPDATE notifications_learnerprogressnotification SET {columns}")
 
 
 def _empty(path: Path, table: str) -> None:
     """Logins and the queue of devices name users by ids that are gone."""
     with closing(sqlite3.connect(path, timeout=30)) as db, db:
-        db.execute(f"DELETE FROM {table}")  # noqa: S608
+        db.execute(f"DELETE FROM {table}")
 
 
 def _drop_jobs(path: Path, ids: dict[str, str]) -> None:
     """Tasks for the old facility, such as a sync every night, must not be done to it by the new one."""
     with closing(sqlite3.connect(path, timeout=30)) as db, db:
         jobs = db.execute("SELECT id, saved_job FROM jobs").fetchall()
-        db.executemany("DELETE FROM jobs WHERE id = ?", [(job,) for job, text in jobs if any(old in text for old in ids)])
+        db.executemany(
+            "DELETE FROM jobs WHERE id = ?", [(job,) for job, text in jobs if any(old in text for old in ids)]
+        )
 
 
 def _who_it_is(device: Device, kolibri: Kolibri) -> Facts:

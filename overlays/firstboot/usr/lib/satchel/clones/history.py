@@ -23,6 +23,8 @@ class History:
 
     boots: int = 0
     """How often it has been switched on, as far as first boot was done."""
+    boot_id: str = ""
+    """The kernel's name of the boot that was counted last."""
     verdict: str = ""
     """What the latest comparison of machines said."""
     events: tuple[Event, ...] = field(default=())
@@ -49,7 +51,12 @@ def load(paths: Paths) -> History:
     try:
         raw = json.loads(files.read(paths.machines) or "{}")
         events = tuple(event for event in raw.get("events", []) if isinstance(event, dict))
-        return History(boots=int(raw.get("boots", 0)), verdict=str(raw.get("verdict", "")), events=events)
+        return History(
+            boots=int(raw.get("boots", 0)),
+            boot_id=str(raw.get("boot_id", "")),
+            verdict=str(raw.get("verdict", "")),
+            events=events,
+        )
     except (ValueError, TypeError, AttributeError):
         paths.machines.replace(paths.machines.with_suffix(".damaged"))
         return History()
@@ -57,5 +64,5 @@ def load(paths: Paths) -> History:
 
 def save(paths: Paths, history: History) -> None:
     """Write the history."""
-    whole = {"boots": history.boots, "verdict": history.verdict, "events": history.events}
+    whole = {"boots": history.boots, "boot_id": history.boot_id, "verdict": history.verdict, "events": history.events}
     files.write(paths.machines, json.dumps(whole, indent=2, sort_keys=True, ensure_ascii=False) + "\n")

@@ -19,7 +19,7 @@ DIRECTORY = ".satchel-kept"
 
 _SPARE_BYTES = 64 * 1024 * 1024
 _TIMES = 4
-"""How much room a fork needs, in sizes of the databases: the copy, the new facility beside the old one, and a journal."""
+"""How much room a fork needs, in sizes of the databases: the copy, the new facility beside the old one, a journal."""
 
 
 def place(home: Path, code: str) -> Path:

@@ -43,7 +43,9 @@ def compare(then: Fingerprint, now: Fingerprint, *, born_on: Part) -> Comparison
     found = {name: _is_same(then.part(name), now.part(name)) for name in PARTS}
     same = tuple(name for name in PARTS if found[name] is True)
     changed = tuple(name for name in PARTS if found[name] is False)
-    return Comparison(verdict=_verdict(same, changed, born_here=bool(_is_same(born_on, now.disk))), same=same, changed=changed)
+    return Comparison(
+        verdict=_verdict(same, changed, born_here=bool(_is_same(born_on, now.disk))), same=same, changed=changed
+    )
 
 
 def _verdict(same: tuple[str, ...], changed: tuple[str, ...], *, born_here: bool) -> Verdict:

@@ -46,14 +46,19 @@ def run(steps: Sequence[Step], device: Device, journal: Journal, screen: Screen)
         facts = journal.facts(step.name)
         if facts is None:
             screen.say(f"[{number}/{len(steps)}] {step.doing}")
-            facts = _try(step, device)
+            facts = attempt(step, device)
             journal.mark(step.name, facts)
             worked = True
         device.facts.update(facts)
     return worked
 
 
-def _try(step: Step, device: Device) -> Facts:
+def attempt(step: Step, device: Device) -> Facts:
+    """Do the work of a step once.
+
+    Raises:
+        StepFailed: it failed.
+    """
     try:
         return step.run(device)
     except DeviceError as error:

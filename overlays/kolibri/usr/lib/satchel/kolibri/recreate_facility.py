@@ -32,7 +32,12 @@ from morango.registry import syncable_models
 
 MODELS = syncable_models.get_models("facilitydata")
 MAPPED = (FacilityUser, Collection, Lesson, Exam, CourseSession)
-PERSONAL = ((DevicePermissions, "user"), (OSUser, "user"), (PinnedDevice, "user"), (PingbackNotificationDismissed, "user"))
+PERSONAL = (
+    (DevicePermissions, "user"),
+    (OSUser, "user"),
+    (PinnedDevice, "user"),
+    (PingbackNotificationDismissed, "user"),
+)
 
 
 def recreate(order):

@@ -17,6 +17,10 @@ _SHOWN = {
     "dataset_id": "Dataset id",
     "instance_id": "Instance id",
     "kolibri_version": "Kolibri",
+    "machines": "Machines so far",
+    "latest": "Latest change",
+    "formerly": "Formerly",
+    "twin": "Twin",
 }
 
 
@@ -30,6 +34,14 @@ def write_failure(device: Device, error: StepFailed) -> None:
     """Write what stopped first boot. Best effort: the disk itself may be the reason."""
     try:
         _write(device, state="failed", problem={"step": error.step, "reason": error.reason, "advice": error.advice})
+    except OSError:
+        return
+
+
+def write_question(device: Device, question: str) -> None:
+    """Write what the device waits for. Best effort."""
+    try:
+        _write(device, state="waiting for an answer", problem={"question": question.strip().replace("\n", "\r\n")})
     except OSError:
         return
 
