@@ -84,7 +84,9 @@ def test_what_makers_write_where_a_number_should_be_is_nothing(junk: str) -> Non
     assert not fingerprint.known(junk)
 
 
-@pytest.mark.parametrize("number", ["5CG7241XYZ", "4c4c4544-0043-4d10-8031-b9c04f4a3332", "10000000a1b2c3d4", "SN-0001"])
+@pytest.mark.parametrize(
+    "number", ["5CG7241XYZ", "4c4c4544-0043-4d10-8031-b9c04f4a3332", "10000000a1b2c3d4", "SN-0001"]
+)
 def test_a_number_is_something(number: str) -> None:
     assert fingerprint.known(number)
 

@@ -130,7 +130,6 @@ def _carry_on(device: Device, adopted: machine.Machine, found: Comparison, scree
 
 def write_report(device: Device) -> None:
     """Write the report on the card again, with what is known now. Best effort: a full or missing card is no reason."""
-    device.facts.update(told.facts(device.paths))
     try:
         report.run(device)
     except OSError as error:

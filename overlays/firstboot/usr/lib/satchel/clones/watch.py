@@ -59,6 +59,13 @@ def find(network: Multicast, instance_id: str, *, default_port: int) -> Twin:
                 return twin
 
 
+def let_it_know(network: Multicast) -> None:
+    """Have everybody answer once more, which the twin's own watch hears, and stay open for its call."""
+    network.ask(dns.query())
+    for _ in network.heard(GRACE_SECONDS):
+        pass
+
+
 def suspicious(packet: bytes, instance_id: str, *, default_port: int) -> int | None:
     """The port of a Kolibri of which a packet says that it is the one with an id; nothing for all others."""
     try:
@@ -118,10 +125,7 @@ def main() -> int:
     with multicast() as network:
         twin = find(network, instance_id, default_port=wanted.kolibri.port)
         print(f"twin: {twin}", flush=True)
-        # Everybody's answer to this reaches the twin's own watch, while Kolibri still answers its call.
-        network.ask(dns.query())
-        for _ in network.heard(GRACE_SECONDS):
-            pass
+        let_it_know(network)
     close(device, twin, Screen(active=paths.at("/sys/class/tty/console/active"), devices=paths.at("/dev")))
     return 0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from clones import boot, told
+from clones import boot
 from device import login_prompt, settings
 from device.errors import DeviceError
 from device.paths import Paths
@@ -41,7 +41,6 @@ def _become(device: Device, screen: Screen) -> bool:
     while True:
         worked |= boot.finish(device, screen)
         device.facts.clear()
-        device.facts.update(told.facts(device.paths))
         worked |= engine.run(STEPS, device, Journal(device.paths.journal), screen)
         if not boot.look(device, screen):
             boot.take_answer_off(device)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from clones import told
 from device import environment, files, mounts
 from firstboot.device import Device
 from firstboot.engine import StepFailed
@@ -51,7 +52,14 @@ def _write(device: Device, *, state: str, problem: dict[str, str]) -> None:
     if settings.esp is None or mounts.mounted_at(mounts.read(paths.mountinfo), settings.esp) is None:
         return
     system = environment.parse(files.read(paths.at("/etc/os-release")) or "").get("PRETTY_NAME", "").strip('"')
-    whole = {"recipe": settings.recipe, "state": state, "system": system, **device.facts, **problem}
+    whole = {
+        "recipe": settings.recipe,
+        "state": state,
+        "system": system,
+        **device.facts,
+        **told.facts(paths),
+        **problem,
+    }
     lines = [f"Satchel {settings.recipe}: {state}", ""]
     lines += [f"{title + ':':<21}{whole[key]}" for key, title in _SHOWN.items() if key in whole]
     if settings.kolibri:
