@@ -18,8 +18,7 @@ from firstboot.journal import Journal
 from firstboot.screen import Screen
 from firstboot.steps import STEPS
 
-from tests.integration.device.test_facility import device as device
-from tests.integration.device.test_facility import home, variables
+from tests.integration.device.test_facility import device, home, variables
 
 ROOT = Path(__file__).resolve().parents[3]
 PROGRAM = ROOT / "overlays/kolibri/usr/lib/satchel/kolibri/recreate_facility.py"

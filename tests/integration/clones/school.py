@@ -1,6 +1,6 @@
-"""Runs inside Kolibri: a class with a lesson, a quiz, a draft, attendance, logs of a learner and of one who has left."""
+"""Runs inside Kolibri: a class with a lesson, a quiz, a draft, attendance, and logs, also of one who has left."""
 
-import datetime
+import datetime as dt
 import uuid
 
 from django.utils import timezone
@@ -83,7 +83,7 @@ for learner in (gone, *learners):
             item="i",
             start_timestamp=now,
             end_timestamp=now,
-            completion_timestamp=now + datetime.timedelta(seconds=5),
+            completion_timestamp=now + dt.timedelta(seconds=5),
             complete=True,
             correct=1,
             answer={},

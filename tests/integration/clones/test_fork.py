@@ -1,4 +1,4 @@
-"""A fork with a real Kolibri: every learner and all work stays, and nothing is left by which the two could be mixed up."""
+"""A fork with a real Kolibri: all learners and their work stay, and nothing by which the two could be mixed up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two real Kolibris from one copied home in two networks' rooms find each other; a stranger finds and is found by nobody."""
+"""Two real Kolibris from one copied home find each other in a network; a stranger is left alone."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from clones import boot, change, history, machine, policy, question, told
+from clones import boot, change, command, history, machine, policy, question, told
 from device import files, login_prompt
 from device.paths import Paths
 from device.settings import Settings
@@ -19,12 +19,18 @@ from firstboot.screen import Screen
 from firstboot.steps import code, hostname, identity, report
 from firstboot.steps import machine as machine_step
 
+
+def make_key(device: Device) -> dict[str, str]:
+    files.write(device.paths.at("/etc/ssh/ssh_host_ed25519_key"), f"key of {device.facts['hostname']}", mode=0o600)
+    return {}
+
+
 STEPS = (
     Step(name="machine", doing="", run=machine_step.run),
     Step(name="machine-id", doing="", run=lambda device: {"machine_id": device.paths.machine_id.read_text().strip()}),
     Step(name="code", doing="", run=code.run),
     Step(name="hostname", doing="", run=hostname.run),
-    Step(name="ssh-keys", doing="", run=lambda device: make_key(device)),
+    Step(name="ssh-keys", doing="", run=make_key),
     Step(name="identity", doing="", run=identity.run),
     Step(name="report", doing="", run=report.run),
 )
@@ -33,11 +39,6 @@ SETTINGS = Settings(
     on_new_machine="record", grow=None, esp="/boot/efi", mounts=(),
 )  # fmt: skip
 MOUNTED = "1 0 254:3 / / rw - ext4 /dev/vda3 rw\n2 1 254:2 / /boot/efi rw - vfat /dev/vda2 rw\n"
-
-
-def make_key(device: Device) -> dict[str, str]:
-    files.write(device.paths.at("/etc/ssh/ssh_host_ed25519_key"), f"key of {device.facts['hostname']}", mode=0o600)
-    return {}
 
 
 @pytest.fixture
@@ -198,3 +199,40 @@ def test_a_technician_decides_for_one_device(device: Device, tmp_path: Path, mon
     assert policy.of(device.settings) == "fork"
     (tmp_path / policy.CREDENTIAL).write_text("frok\n")
     assert policy.of(device.settings) == "ask"
+
+
+def test_the_command_tells_who_the_device_is_and_was(device: Device, screen: Screen) -> None:
+    put_into(device, "another")
+    again = switched_on(with_policy(device, "fork"), screen)
+    put_into(device, "a third")
+    whole = json.loads(command.shown(again, as_json=True))
+    assert whole["identity"]["code"] == again.facts["code"]
+    assert whole["machine"] == {"verdict": "another", "same": [], "changed": ["board"]}
+    assert (whole["machines"], whole["boots"], whole["twin"]) == (2, 2, None)
+    text = command.shown(again, as_json=False)
+    assert f"facility code    {again.facts['code']}\n" in text
+    assert f"formerly         {device.facts['code']}" in text
+    assert "boot 2" in text
+
+
+def test_the_command_decides_and_the_restart_does_it(device: Device, screen: Screen) -> None:
+    assert command.act(device, "fork") == ("--no-block", "reboot")
+    wanted = change.load(device.paths)
+    assert wanted is not None
+    assert switched_on(device, screen).facts["code"] == wanted.code
+
+
+def test_the_command_settles_a_twin_without_a_restart(device: Device) -> None:
+    files.write(device.paths.twin, "{}")
+    assert command.act(device, "moved")[:2] == ("--no-block", "start")
+    assert not device.paths.twin.exists()
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("yes", True), ("YES ", True), ("y", False), ("", False)])
+def test_only_yes_is_yes(device: Device, monkeypatch: pytest.MonkeyPatch, typed: str, meant: bool) -> None:
+    monkeypatch.setattr("builtins.input", lambda _: typed)
+    assert command.sure(device, "afresh") is meant
+
+
+def test_help_has_examples() -> None:
+    assert "sudo satchel-identity fork" in command.parser().format_help()

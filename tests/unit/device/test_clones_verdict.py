@@ -74,7 +74,8 @@ def test_one_agreement_of_a_part_is_enough_and_a_late_driver_is_not_forgotten() 
 @pytest.mark.parametrize(
     "junk",
     [
-        "", "0", "00000000-0000-0000-0000-000000000000", "FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF", "To be filled by O.E.M.",
+        "", "0", "00000000-0000-0000-0000-000000000000", "FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF",
+        "To be filled by O.E.M.",
         "To Be Filled By O.E.M", "Default string", "System Serial Number", "Not Specified", "None", "N/A", "QM00001",
         "123456789", "0123456789ABCDEF", "XXXXXXXXXX", "........", "Base Board Serial Number",
         "03000200-0400-0500-0006-000700080009", "Not Applicable", "INVALID",

@@ -7,8 +7,9 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
-from clones import boot, change, fingerprint, fork, history, machine, told
+from clones import boot, fingerprint, history, kept, machine, told
 from clones.verdict import Comparison, Verdict, compare
 from device import files, login_prompt, settings
 from device.commands import BASE_ENVIRONMENT
@@ -25,6 +26,14 @@ _EXAMPLES = """examples:
 fork and afresh are done by a restart, before anything is served. Neither deletes learners' data: fork keeps copies of
 the databases, afresh the whole old home, below the directory that holds Kolibri's home.
 """
+
+
+_MEANINGS = {
+    "moved": "This machine is remembered as the one of this device; Kolibri opens if a twin had closed it.",
+    "fork": "The device restarts and becomes a new school with the same learners and passwords.",
+    "afresh": "The device restarts with an empty school; the learners of the old one are kept aside.",
+}
+_RESTARTING = "Restarting; it is done before anything is served, even if the power goes out meanwhile."
 
 
 def parser() -> argparse.ArgumentParser:
@@ -61,7 +70,13 @@ def main(arguments: list[str] | None = None) -> int:
         if options.verb in {None, "show"}:
             print(shown(device, as_json=bool(options.verb and options.json)))
             return 0
-        return act(device, options.verb, sure=options.yes)
+        if not options.yes and not sure(device, options.verb):
+            print("Nothing was done.")
+            return 1
+        _systemctl(*act(device, options.verb))
+        login_prompt.show(paths, login_prompt.current(paths, device.settings, device.facts))
+        print("Done." if options.verb == "moved" else _RESTARTING)
+        return 0
     except DeviceError as error:
         print(f"satchel-identity: {error.reason}\n{error.advice}", file=sys.stderr)
         return 1
@@ -110,36 +125,32 @@ def compared(paths: Paths) -> Comparison:
     return compare(known.known, fingerprint.read(paths, known.salt), born_on=known.born_on)
 
 
-def act(device: Device, verb: str, *, sure: bool) -> int:
-    """Carry out a decision, once the person is sure."""
-    meaning = {
-        "moved": "This machine is remembered as the one of this device; Kolibri opens if a twin had closed it.",
-        "fork": "The device restarts and becomes a new school with the same learners and passwords.",
-        "afresh": "The device restarts with an empty school; the learners of the old one are kept aside.",
-    }[verb]
+def sure(device: Device, verb: str) -> bool:
+    """Whether the person at the keyboard means it."""
+    print(_MEANINGS[verb])
     if verb == "fork":
-        fork.require_room(device)
-    if not sure:
-        print(meaning)
-        if input("Type yes to go on: ").strip().lower() != "yes":
-            print("Nothing was done.")
-            return 1
+        print(f"Copies of the databases stay in {_home(device).parent / kept.DIRECTORY}, for root only.")
+    elif verb == "afresh":
+        print(f"The old home stays beside {_home(device)}, with the facility code in its name.")
+    return input("Type yes to go on: ").strip().lower() == "yes"
+
+
+def act(device: Device, verb: str) -> tuple[str, ...]:
+    """Carry out a decision, or decide on it for good. Returns what systemctl is to do then.
+
+    Raises:
+        DeviceError: a fork has no room.
+    """
     found = compared(device.paths)
     if verb == "moved":
         boot.decide(device, "moved", why="by command", found=found)
-        login_prompt.show(device.paths, login_prompt.current(device.paths, device.settings, device.facts))
-        _systemctl("--no-block", "start", "kolibri.service", "satchel-twin.service")
-        print("Done.")
-        return 0
-    change.begin(
-        device.paths,
-        "fork" if verb == "fork" else "afresh",
-        why="by command",
-        other_machine=found.verdict is Verdict.ANOTHER,
-    )
-    print("Restarting; what is decided is done before anything is served, even if the power goes out meanwhile.")
-    _systemctl("--no-block", "reboot")
-    return 0
+        return "--no-block", "start", "kolibri.service", "satchel-twin.service"
+    boot.decide(device, "copied" if verb == "fork" else "afresh", why="by command", found=found)
+    return "--no-block", "reboot"
+
+
+def _home(device: Device) -> Path:
+    return Path(device.settings.kolibri.home if device.settings.kolibri else "/")
 
 
 def _systemctl(*arguments: str) -> None:

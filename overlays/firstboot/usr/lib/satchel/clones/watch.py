@@ -2,7 +2,7 @@
 
 Kolibri announces its instance id. When a packet of somebody else speaks of ours, that device is asked itself, at the
 address from which the packet came: a packet alone is too easily forged, and must not make us call a third one. If it
-gives our id, this device waits a moment so that its twin can find out too, and closes Kolibri until a person has chosen.
+gives our id, this device waits a moment so that its twin can find out too, and closes Kolibri until a person chooses.
 """
 
 from __future__ import annotations

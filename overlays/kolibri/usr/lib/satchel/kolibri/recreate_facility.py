@@ -30,6 +30,9 @@ from kolibri.core.logger.utils.pre_post_test import get_synthetic_content_id
 from morango.models.core import DatabaseIDModel, InstanceIDModel
 from morango.registry import syncable_models
 
+COPY = "_copy_data"
+"""Kolibri's helper that copies the rows of one kind. Without it, in a later version, a fork fails and changes nothing."""
+
 MODELS = syncable_models.get_models("facilitydata")
 MAPPED = (FacilityUser, Collection, Lesson, Exam, CourseSession)
 PERSONAL = (
@@ -49,7 +52,7 @@ def recreate(order):
     """
     old = Facility.objects.get(id=order["facility"])
     ids = {}
-    copy, delete = migrate._copy_data, migrate.delete_facility
+    copy, delete = getattr(migrate, COPY), migrate.delete_facility
 
     def copying(model, id_map, source):
         ids.update(id_map)
@@ -70,7 +73,8 @@ def recreate(order):
 
     with transaction.atomic():
         before = counts(old.dataset_id)
-        migrate._copy_data, migrate.delete_facility = copying, deleting
+        setattr(migrate, COPY, copying)
+        migrate.delete_facility = deleting
         call_command("recreatefacility", facility=old.id, noninteractive=True)
         leave_map(ids)
         # The next start makes new ones out of the new machine id.
