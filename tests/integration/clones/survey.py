@@ -58,7 +58,7 @@ print(
             and Bookmark.objects.count(),
             "sessions": UserSessionLog.objects.count(),
             "quiz results": lines(
-                [names[log.user_id], quizzes[log.content_id], log.progress]
+                [names[log.user_id], quizzes.get(log.content_id, "none"), log.progress]
                 for log in ContentSummaryLog.objects.filter(kind="quiz")
             ),
             "exercises": lines(ContentSummaryLog.objects.filter(kind="exercise").values_list("content_id", "progress")),
@@ -69,7 +69,7 @@ print(
             ),
             "exam logs": lines([names[log.user_id], log.closed] for log in ExamLog.objects.all()),
             "notifications": lines(
-                [names[each.user_id], classes[each.classroom_id], quizzes[each.quiz_id]]
+                [names.get(each.user_id), classes.get(each.classroom_id), quizzes.get(each.quiz_id)]
                 for each in LearnerProgressNotification.objects.all()
             ),
             "device": [

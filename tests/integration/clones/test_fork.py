@@ -104,6 +104,22 @@ def test_a_copy_for_root_only_is_kept_and_tells_the_old_school(school: Device) -
     assert stat.S_IMODE(place.parent.stat().st_mode) == 0o700
 
 
+def test_kolibris_own_command_would_lose_what_a_fork_keeps(school: Device) -> None:
+    """The reason for wrapping it. When this fails, a later Kolibri needs less of `recreate_facility.py`."""
+    command = "from django.core.management import call_command as call; call('recreatefacility', noninteractive=True)"
+    with pytest.raises(AssertionError, match="KeyError"):
+        in_kolibri(school, command)
+    revive = "from kolibri.core.auth.models import FacilityUser as F; F.all_objects.update(date_deleted=None)"
+    in_kolibri(school, revive)
+    before = survey(school)
+    in_kolibri(school, command)
+    after = survey(school)
+    assert {name for name in before if after[name] != before[name]} == {
+        *("permissions", "os users", "drafts", "quiz results", "notifications"),
+    }
+    assert after["permissions"] == []
+
+
 def test_names_that_people_chose_stay(school: Device) -> None:
     in_kolibri(school, "from kolibri.core.auth.models import Facility; Facility.objects.update(name='Lycée')")
     begin(school)

@@ -31,7 +31,7 @@ from morango.models.core import DatabaseIDModel, InstanceIDModel
 from morango.registry import syncable_models
 
 COPY = "_copy_data"
-"""Kolibri's helper that copies the rows of one kind. Without it, in a later version, a fork fails and changes nothing."""
+"""Kolibri's helper that copies the rows of one kind. Should it be gone one day, a fork fails and changes nothing."""
 
 MODELS = syncable_models.get_models("facilitydata")
 MAPPED = (FacilityUser, Collection, Lesson, Exam, CourseSession)
