@@ -120,7 +120,7 @@ def test_by_ask_it_stays_closed_until_somebody_types_a_word(
 ) -> None:
     def work(device: Session, patience: Patience) -> None:
         device.await_text(QUESTION, within=patience.first_boot)
-        waiting = device.ask("stay", within=20)
+        waiting = device.ask("stay", within=200)
         assert waiting.system.state == "starting"
         closed = {check.name for check in waiting.checks if not check.ok}
         assert {"SSH is up", "SSH listens", "Kolibri is up", "Kolibri listens"} <= closed

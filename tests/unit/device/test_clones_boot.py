@@ -21,7 +21,9 @@ from firstboot.steps import machine as machine_step
 
 
 def make_key(device: Device) -> dict[str, str]:
-    files.write(device.paths.at("/etc/ssh/ssh_host_ed25519_key"), f"key of {device.facts['hostname']}", mode=0o600)
+    key = device.paths.at("/etc/ssh/ssh_host_ed25519_key")
+    if not key.exists():
+        files.write(key, f"key of {device.facts['hostname']}", mode=0o600)
     return {}
 
 

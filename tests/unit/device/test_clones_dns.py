@@ -70,18 +70,32 @@ def test_pointers_that_lead_in_a_circle_or_forward_are_refused() -> None:
 
 
 def test_a_chain_of_pointers_cannot_make_a_long_name() -> None:
-    packet = bytearray(struct.pack(">6H", 0, 0x8400, 0, 1, 0, 0))
-    packet += b"\x3f" + b"a" * 63 + b"\0"
-    previous = 12
-    for _ in range(6):
-        here = len(packet)
-        packet += b"\x3f" + b"a" * 63 + struct.pack(">H", 0xC000 | previous)
-        previous = here
-    first = bytes(packet[:12]) + record(b"\0", 1, bytes(packet[12:]))
-    owner = record(struct.pack(">H", 0xC000 | previous + 11), 12, b"\0")
-    whole = first[:6] + struct.pack(">H", 2) + first[8:] + owner
-    with pytest.raises(dns.NotUnderstoodError):
-        dns.announcements(whole)
+    """Each link is allowed: it leads backwards, and its label is short enough. Only all together are too long."""
+    data, start = bytearray(b"\x3f" + b"a" * 63 + b"\0"), 12 + 1 + 10
+    places = [start]
+    for _ in range(4):
+        places.append(start + len(data))
+        data += b"\x3f" + b"a" * 63 + struct.pack(">H", 0xC000 | places[-2])
+    for place, allowed in ((places[2], True), (places[4], False)):
+        packet = response(record(b"\0", 1, bytes(data)), record(struct.pack(">H", 0xC000 | place), 1, b""))
+        if allowed:
+            assert dns.announcements(packet) == ()
+        else:
+            with pytest.raises(dns.NotUnderstoodError, match="too long"):
+                dns.announcements(packet)
+
+
+def test_pointers_to_pointers_are_counted() -> None:
+    start = 12 + 1 + 10
+    data = b"\0\0" + b"".join(struct.pack(">H", 0xC000 | start + 2 * number) for number in range(40))
+    for number, allowed in ((10, True), (40, False)):
+        owner = struct.pack(">H", 0xC000 | start + 2 * number)
+        packet = response(record(b"\0", 1, data), record(owner, 1, b""))
+        if allowed:
+            assert dns.announcements(packet) == ()
+        else:
+            with pytest.raises(dns.NotUnderstoodError, match="too many"):
+                dns.announcements(packet)
 
 
 def test_more_records_than_anybody_sends_are_refused() -> None:

@@ -82,7 +82,7 @@ def test_the_shipped_recipe_is_clean() -> None:
         (lambda recipe: recipe["users"][1].update(console_password=True), ["users.1.console_password"]),
         (lambda recipe: recipe["users"].append({"name": "kolibri"}), ["users.2.name"]),
         (lambda recipe: recipe["overlays"].append({"name": "pc"}), ["overlays.4.name"]),
-        (lambda recipe: recipe["checks"].append({"name": "SSH is up", "unit": "a.service"}), ["checks.15.name"]),
+        (lambda recipe: recipe["checks"].append({"name": "SSH is up", "unit": "a.service"}), ["checks.16.name"]),
         (lambda recipe: recipe["packages"]["pip"].extend(recipe["packages"]["pip"]), ["packages.pip.1.venv"]),
         (lambda recipe: recipe["params"]["root_size"].update(default="big"), ["params.root_size.default"]),
         (lambda recipe: recipe["params"]["language"].update(choices=[]), ["params.language"]),

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from clones import afresh, change, fingerprint, fork, history, machine, policy, question, told
 from clones.question import Answer
 from clones.verdict import Comparison, Verdict, compare, merged
 from device import files
+from device.commands import BASE_ENVIRONMENT
 from device.errors import DeviceError
 from firstboot import engine
 from firstboot.device import Device
@@ -21,6 +26,8 @@ TWIN_MINUTES = 10
 """How long a boot waits for somebody to choose between twins. Then SSH opens, for those who are far away; Kolibri stays
 closed."""
 _EXTENSION_SECONDS = 600
+_NOTIFY = "NOTIFY_SOCKET"
+"""Set by systemd for its service; without it, nobody's process 1 is bothered."""
 _DOING = {
     "fork": "keeping the learners and becoming a school of its own",
     "afresh": "keeping the old school aside and beginning afresh",
@@ -45,6 +52,10 @@ def finish(device: Device, screen: Screen) -> bool:
         return {}
 
     engine.attempt(Step(name=wanted.what, doing=_DOING[wanted.what], run=work), device)
+    if os.environ.get(_NOTIFY):
+        # The journal lies in a directory that is named by the machine id, and only that one is shown.
+        restart = ("systemctl", "--no-block", "try-restart", "systemd-journald.service")
+        subprocess.run(restart, env=BASE_ENVIRONMENT, check=False, timeout=120)
     return True
 
 
@@ -170,7 +181,7 @@ def _answer(device: Device, screen: Screen, asked: str, *, within: float | None)
             f"{question.ANSWER_FILE} says {given.strip()!r}" + ("." if answer else ", which is none of the words.")
         )
     active, devices = device.paths.at("/sys/class/tty/console/active"), device.paths.at("/dev")
-    with question.consoles_of(active, devices) as consoles:
+    with _unpainted(), question.consoles_of(active, devices) as consoles:
         while True:
             if answer is None:
                 answer = question.ask(asked, screen, consoles, within=within, waiting=keep_waiting)
@@ -185,6 +196,18 @@ def _answer(device: Device, screen: Screen, asked: str, *, within: float | None)
                 return answer
 
 
+@contextmanager
+def _unpainted() -> Iterator[None]:
+    """Keep systemd from painting its waiting over the question and what is typed (systemd(1), signals)."""
+    if os.environ.get(_NOTIFY):
+        os.kill(1, signal.SIGRTMIN + 21)
+    try:
+        yield
+    finally:
+        if os.environ.get(_NOTIFY):
+            os.kill(1, signal.SIGRTMIN + 20)
+
+
 def take_answer_off(device: Device) -> None:
     """Once nothing is open any more, an answer on the card must not answer the question of another day."""
     esp = device.settings.esp
@@ -194,7 +217,7 @@ def take_answer_off(device: Device) -> None:
 
 def keep_waiting(seconds: int = _EXTENSION_SECONDS) -> None:
     """Tell systemd that this is not a hang (sd_notify(3))."""
-    where = os.environ.get("NOTIFY_SOCKET")
+    where = os.environ.get(_NOTIFY)
     if not where:
         return
     address = "\0" + where[1:] if where.startswith("@") else where

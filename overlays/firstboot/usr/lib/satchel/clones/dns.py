@@ -1,7 +1,7 @@
 """Just enough of multicast DNS to find a Kolibri (RFC 1035, RFC 6762). Pure. What it reads may come from anybody.
 
-Nothing here grows with what a packet claims: names end at 255 bytes, pointers may only lead backwards, records are
-counted, and a packet that breaks a rule is no packet.
+Nothing here grows with what a packet claims: names end at 255 bytes, pointers may only lead backwards, they and the
+records are counted, and a packet that breaks a rule is no packet.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ _LONGEST_PACKET = 9000
 _LONGEST_NAME = 255
 _LONGEST_LABEL = 63
 _MOST_RECORDS = 256
+_MOST_POINTERS = 16
+"""In one name; nobody needs more than one for each label."""
 
 
 class NotUnderstoodError(ValueError):
@@ -113,15 +115,16 @@ def _name(packet: bytes, place: int) -> tuple[str, int]:
     A pointer must lead to before the place where the name so far began, so every chain of them has an end.
     """
     labels: list[bytes] = []
-    length, begun, after = 0, place, None
+    length, pointers, begun, after = 0, 0, place, None
     while True:
         size = packet[place]
         if size == 0:
             break
         if size & 0xC0 == 0xC0:
             target = (size & 0x3F) << 8 | packet[place + 1]
-            if target >= begun:
-                raise NotUnderstoodError("a pointer leads forward")
+            pointers += 1
+            if target >= begun or pointers > _MOST_POINTERS:
+                raise NotUnderstoodError("pointers that lead forward, or too many")
             after = place + 2 if after is None else after
             place = begun = target
             continue
