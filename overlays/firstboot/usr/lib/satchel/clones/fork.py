@@ -24,7 +24,7 @@ from firstboot.steps import facility, kolibri_identity
 
 _PROGRAM = "/usr/lib/satchel/kolibri/recreate_facility.py"
 _DEVICE_NAME_LENGTH = 50
-_AGAIN = ("hostname", "ssh-keys", "kolibri-identity", "machine", "identity", "report")
+_AGAIN = ("hostname", "ssh-keys", "tls-key", "kolibri-identity", "machine", "identity", "report")
 """The steps of first boot that make again what a fork has taken away."""
 _MAP = "satchel_fork"
 _NOTIFIED = ("user_id", "classroom_id", "lesson_id", "quiz_id", "course_session_id")
@@ -60,7 +60,7 @@ def run(device: Device, wanted: Change) -> None:
     own.forget(device.paths, machine_id=wanted.machine_id)
     if kolibri is not None:
         kolibri_identity.run(fresh)
-        journal.mark("facility", _who_it_is(fresh, kolibri))
+        journal.mark("facility", {**(journal.facts("facility") or {}), **_who_it_is(fresh, kolibri)})
     journal.mark("machine-id", {"machine_id": wanted.machine_id})
     journal.mark("code", {"code": wanted.code})
     # A seed was meant for one device. Its place stays taken, so that it is not read again.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from device import files
 from device.paths import Paths
 
-_SECRET_FILES = ("/etc/ssh/ssh_host_*", "/var/lib/satchel/tls/*")
+_SECRET_FILES = ("/etc/ssh/ssh_host_*", "/etc/satchel/tls/*")
 
 
 def forget(paths: Paths, *, machine_id: str) -> None:
