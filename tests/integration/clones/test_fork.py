@@ -96,9 +96,9 @@ def test_everybody_can_log_in_as_before(school: Device) -> None:
 
 def test_a_copy_for_root_only_is_kept_and_tells_the_old_school(school: Device) -> None:
     old = identity(school)
-    begin(school)
+    place = kept.place(home(school), begin(school))
     finish(school)
-    place = kept.place(home(school), old["code"])
+    assert place.name.startswith(old["code"])
     assert kolibri_db.provisioning(place).facilities == ((old["facility_id"], old["dataset_id"], old["facility_name"]),)
     assert {stat.S_IMODE(path.stat().st_mode) for path in place.iterdir()} == {0o600}
     assert stat.S_IMODE(place.parent.stat().st_mode) == 0o700
@@ -134,6 +134,25 @@ def test_a_disk_without_room_is_refused_before_anything_is_done(
     monkeypatch.setattr(kept, "_SPARE_BYTES", 1 << 60)
     with pytest.raises(DeviceError, match="too full"):
         fork.require_room(school)
+
+
+def test_a_fork_that_kolibri_refuses_changes_nothing_and_is_given_up(school: Device) -> None:
+    before, old = survey(school), identity(school)
+    program = school.paths.at("usr/lib/satchel/kolibri/recreate_facility.py")
+    whole = program.read_text()
+    # The worst moment: everything is done, and then the transaction fails.
+    program.write_text(whole.replace("        leave_map(ids)\n", "        raise RuntimeError('a test')\n"))
+    begin(school)
+    with pytest.raises(DeviceError, match="Nothing was changed"):
+        finish(school)
+    assert change.load(school.paths) is None
+    assert history.load(school.paths).events[-1]["what"] == "fork-failed"
+    assert identity(school) == old
+    assert survey(school) == before
+    program.write_text(whole)
+    begin(school)
+    finish(school)
+    assert survey(school) == before
 
 
 @pytest.mark.parametrize("delays", [(0.05,), (1.0, 0.4), (2.0, 2.2), (2.6, 1.0), (3.2, 0.2), (4.2, 3.0)])

@@ -70,6 +70,13 @@ def load(paths: Paths) -> Change | None:
     return Change(**json.loads(text)) if text else None
 
 
+def give_up(paths: Paths, change: Change, what: str, **more: str) -> None:
+    """Write down that a change could not be made and nothing was changed, and forget it."""
+    history.save(paths, history.load(paths).with_event(what, id=change.id, why=change.why, **more))
+    paths.change.unlink(missing_ok=True)
+    files.sync_directory(paths.change.parent)
+
+
 def finish(paths: Paths, change: Change, what: str, **more: str) -> None:
     """Write down that a change was made, with what it made of the question that led to it, and forget it."""
     told = history.load(paths).with_event(

@@ -27,6 +27,8 @@ _DEVICE_NAME_LENGTH = 50
 _AGAIN = ("hostname", "ssh-keys", "tls-key", "kolibri-identity", "machine", "identity", "report")
 """The steps of first boot that make again what a fork has taken away."""
 _MAP = "satchel_fork"
+_RECREATE_SECONDS = 3000.0
+"""Years of a large school's logs are copied row by row."""
 _NOTIFIED = ("user_id", "classroom_id", "lesson_id", "quiz_id", "course_session_id")
 
 
@@ -44,7 +46,8 @@ def run(device: Device, wanted: Change) -> None:
     """Do all of it. First boot must run afterwards, which makes what is missing then.
 
     Raises:
-        DeviceError: it cannot be finished now.
+        DeviceError: it cannot be finished now. If Kolibri could not make the new facility, the fork is given up with
+            nothing changed, so that the next boot decides anew instead of failing for ever.
     """
     journal = Journal(device.paths.journal)
     kolibri = device.settings.kolibri
@@ -52,10 +55,16 @@ def run(device: Device, wanted: Change) -> None:
     copy = ""
     if kolibri is not None:
         home = device.paths.at(kolibri.home)
-        place = kept.place(home, wanted.formerly.get("code", wanted.id))
+        place = kept.place(home, wanted)
         copy = str(place.relative_to(device.paths.root))
         kept.keep(home, place)
-        _recreate(fresh, kolibri, wanted)
+        try:
+            _recreate(fresh, kolibri, wanted)
+        except DeviceError as error:
+            if _old_facility(home, wanted) is not None:
+                _notify_again(home, place, {})
+                change.give_up(device.paths, wanted, "fork-failed", reason=error.reason)
+            raise
         _mend(home, place)
     own.forget(device.paths, machine_id=wanted.machine_id)
     if kolibri is not None:
@@ -85,7 +94,8 @@ def _recreate(device: Device, kolibri: Kolibri, wanted: Change) -> None:
     }
     program = f"exec(compile(open({str(device.paths.at(_PROGRAM))!r}).read(), 'fork', 'exec'), {{}})"
     why = "The facility could not be made anew. Nothing was changed"
-    facility.run_kolibri(device, kolibri, ("manage", "shell", "-c", program), why=why, SATCHEL_FORK=json.dumps(order))
+    arguments = ("manage", "shell", "-c", program)
+    facility.run_kolibri(device, kolibri, arguments, why=why, timeout=_RECREATE_SECONDS, SATCHEL_FORK=json.dumps(order))
     if _old_facility(device.paths.at(kolibri.home), wanted) is not None:
         raise DeviceError(f"{why}: Kolibri did not do it", advice="Send this text to your support.")
 
@@ -120,7 +130,7 @@ def _notify_again(home: Path, copies: Path, ids: dict[str, str]) -> None:
         f"{column} = coalesce((SELECT new FROM ids WHERE old = {column}), {column})" for column in _NOTIFIED
     )
     with closing(sqlite3.connect((home / "notifications.sqlite3").as_uri(), uri=True, timeout=30)) as db:
-        db.execute("ATTACH ? AS copy", (f"{(copies / 'notifications.sqlite3').as_uri()}?mode=ro",))
+        db.execute("ATTACH ? AS copy", (f"{(copies / 'notifications.sqlite3').as_uri()}?mode=ro&immutable=1",))
         with db:
             db.execute("CREATE TEMPORARY TABLE ids (old TEXT PRIMARY KEY, new TEXT)")
             db.executemany("INSERT INTO ids VALUES (?, ?)", ids.items())

@@ -1,7 +1,7 @@
 """Copies of Kolibri's databases, taken before learners' data is touched: for root only, beside the home.
 
 They hold the facility's private key and everybody's passwords as Kolibri keeps them. Nothing ever deletes them; their
-directory bears the facility code of who the device was.
+directory bears the facility code of who the device was, and the change for which they were taken.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from clones.change import Change
 from device import files, kolibri_home
 from device.errors import DeviceError
 
@@ -22,9 +23,9 @@ _TIMES = 4
 """How much room a fork needs, in sizes of the databases: the copy, the new facility beside the old one, a journal."""
 
 
-def place(home: Path, code: str) -> Path:
-    """Where the copies lie of a home that was of the facility with this code."""
-    return home.parent / DIRECTORY / code
+def place(home: Path, wanted: Change) -> Path:
+    """Where the copies lie that are taken before a change; each has its own, because one may be given up."""
+    return home.parent / DIRECTORY / f"{wanted.formerly.get('code', '')}.{wanted.id}"
 
 
 def require_room(home: Path) -> None:
@@ -65,3 +66,5 @@ def _copy(source: Path, target: Path) -> None:
     """By SQLite itself: what its journal beside the file holds belongs to it."""
     with closing(sqlite3.connect(source, timeout=30)) as old, closing(sqlite3.connect(target)) as new:
         old.backup(new)
+        # One file that says all, and that reading alone gives no companions.
+        new.execute("PRAGMA journal_mode = DELETE")

@@ -117,7 +117,9 @@ def set_up(device: Device, kolibri: Kolibri, **variables: str) -> None:
     run_kolibri(device, kolibri, ("configure", "setup"), why="Kolibri could not be set up", **variables)
 
 
-def run_kolibri(device: Device, kolibri: Kolibri, arguments: tuple[str, ...], *, why: str, **variables: str) -> str:
+def run_kolibri(
+    device: Device, kolibri: Kolibri, arguments: tuple[str, ...], *, why: str, timeout: float = 1200, **variables: str
+) -> str:
     """Run a command of Kolibri in the very environment that its service will have.
 
     Raises:
@@ -129,7 +131,7 @@ def run_kolibri(device: Device, kolibri: Kolibri, arguments: tuple[str, ...], *,
     for source in device.paths.kolibri_environment:
         env |= environment.parse(files.read(source) or "")
     argv = (str(device.paths.at(kolibri.venv) / "bin/kolibri"), *arguments)
-    return run_command(argv, why=why, advice=_CLOSED, env=env, user=kolibri.user)
+    return run_command(argv, why=why, advice=_CLOSED, env=env, user=kolibri.user, timeout=timeout)
 
 
 @contextmanager
