@@ -9,7 +9,9 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
-from clones import watch
+from clones import history, told, watch
+from firstboot.device import Device
+from firstboot.screen import Screen
 
 ID = "0123456789abcdef" * 2
 
@@ -61,6 +63,24 @@ def test_who_gives_another_or_none_is_not(body: bytes) -> None:
 
 def test_who_does_not_answer_is_not() -> None:
     assert watch.confirm("127.0.0.1", 1, ID) is None
+
+
+def test_what_a_restart_must_find_is_written_before_kolibri_is_stopped(
+    school: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[tuple[str, bool]] = []
+
+    def run(argv: tuple[str, ...], **_: object) -> None:
+        done.append((" ".join(argv), school.paths.twin.exists()))
+
+    # The host that runs the tests may have a Kolibri of its own, which must go on.
+    monkeypatch.setattr(watch.subprocess, "run", run)
+    screen = Screen(active=school.paths.at("/none"), devices=school.paths.at("/dev"))
+    watch.close(school, watch.Twin(address="10.0.0.7", port=8080, device_name="box"), screen)
+    assert ("systemctl stop kolibri.service", True) in done
+    assert "10.0.0.7" in told.twin(school.paths)
+    assert "satchel-identity" in school.paths.issue.read_text()
+    assert history.load(school.paths).events[-1]["what"] == "twin-seen"
 
 
 def test_own_addresses_are_known() -> None:

@@ -132,7 +132,11 @@ def sure(device: Device, verb: str) -> bool:
         print(f"Copies of the databases stay in {_home(device).parent / kept.DIRECTORY}, for root only.")
     elif verb == "afresh":
         print(f"The old home stays beside {_home(device)}, with the facility code in its name.")
-    return input("Type yes to go on: ").strip().lower() == "yes"
+    try:
+        return input("Type yes to go on: ").strip().lower() == "yes"
+    except (EOFError, KeyboardInterrupt):
+        print()
+        return False
 
 
 def act(device: Device, verb: str) -> tuple[str, ...]:
