@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -238,3 +239,46 @@ def test_only_yes_is_yes(device: Device, monkeypatch: pytest.MonkeyPatch, typed:
 
 def test_help_has_examples() -> None:
     assert "sudo satchel-identity fork" in command.parser().format_help()
+
+
+class PowerCut(BaseException):
+    """Ends everything at once, as no exception handler can hold it."""
+
+
+@pytest.mark.parametrize(("word", "event"), [("moved", "moved"), ("copied", "forked"), ("afresh", "started-afresh")])
+def test_a_power_cut_at_any_write_only_means_that_the_next_boot_goes_on(
+    device: Device, screen: Screen, monkeypatch: pytest.MonkeyPatch, word: str, event: str
+) -> None:
+    """Cut at the first write, then at the second, and so on, one boot after the other, until one comes through."""
+    put_into(device, "another")
+    asking = with_policy(device, "ask")
+    fsync = os.fsync
+    left = 0
+
+    def cut(descriptor: int) -> None:
+        nonlocal left
+        if left == 0:
+            raise PowerCut
+        left -= 1
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", cut)
+    monkeypatch.setattr(os, "sync", lambda: None)
+    for writes in range(200):
+        left = writes
+        # Whoever waits in front of it writes the answer again where it was taken off before all was done.
+        answer(device, word)
+        try:
+            last = switched_on(asking, screen)
+        except PowerCut:
+            continue
+        break
+    else:
+        pytest.fail("it never came through")
+    left = 10_000
+    assert writes > 3
+    assert [name for name in events(device) if name != "recorded"] == [event]
+    assert (last.facts["code"] == device.facts["code"]) is (word == "moved")
+    assert json.loads(device.paths.identity.read_text())["code"] == last.facts["code"]
+    assert not device.paths.change.exists()
+    assert switched_on(asking, screen).facts == last.facts

@@ -76,7 +76,7 @@ def _look(device: Device, screen: Screen) -> dict[str, str]:
     _count(device, found)
     twin = paths.twin.exists()
     if not twin and (found.verdict is not Verdict.ANOTHER or policy.of(device.settings) == "record"):
-        _carry_on(device, replace(known, known=_adopted(known, now, found)), found, screen)
+        _carry_on(device, known, replace(known, known=_adopted(known, now, found)), found, screen)
         return {}
     if not twin and policy.of(device.settings) == "fork":
         fork.require_room(device)
@@ -99,9 +99,11 @@ def decide(device: Device, answer: Answer, *, why: str, found: Comparison) -> st
     match answer:
         case "moved":
             known = machine.load(paths) or machine.here(paths)
-            machine.save(paths, machine.here(paths, known.salt))
-            told_by = history.load(paths).with_event("moved", why=why, other_machine=other, changed=found.changed)
-            history.save(paths, told_by)
+            now = machine.here(paths, known.salt)
+            step = machine.step(known, now)
+            past = history.load(paths).with_event("moved", id=step, why=why, other_machine=other, changed=found.changed)
+            history.save(paths, past)
+            machine.save(paths, now)
             paths.twin.unlink(missing_ok=True)
             files.sync_directory(paths.twin.parent)
             write_report(device)
@@ -126,13 +128,17 @@ def _adopted(known: machine.Machine, now: fingerprint.Fingerprint, found: Compar
     return now if found.verdict in {Verdict.ANOTHER, Verdict.MOVED} else merged(known.known, now)
 
 
-def _carry_on(device: Device, adopted: machine.Machine, found: Comparison, screen: Screen) -> None:
+def _carry_on(
+    device: Device, known: machine.Machine, adopted: machine.Machine, found: Comparison, screen: Screen
+) -> None:
     """Write down what has changed, if anything has, and go on."""
     paths = device.paths
     if found.changed:
         what = "recorded" if found.verdict is Verdict.ANOTHER else str(found.verdict)
         other = found.verdict in {Verdict.ANOTHER, Verdict.MOVED}
-        history.save(paths, history.load(paths).with_event(what, other_machine=other, changed=found.changed))
+        step = machine.step(known, adopted)
+        past = history.load(paths).with_event(what, id=step, other_machine=other, changed=found.changed)
+        history.save(paths, past)
         screen.say(f"{_why(found).capitalize()}; carrying on as {device.facts['code']}.")
     machine.save(paths, adopted)
     if found.changed:

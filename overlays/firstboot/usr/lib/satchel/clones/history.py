@@ -39,8 +39,8 @@ class History:
         return tuple(event["formerly"] for event in self.events if "formerly" in event)
 
     def with_event(self, what: str, **more: Any) -> History:
-        """The history with one more event, unless one with the same `id` is in it already."""
-        if "id" in more and any(event.get("id") == more["id"] for event in self.events):
+        """The history with one more event, unless the latest has the same `id`: then a power cut came in between."""
+        if "id" in more and self.events and self.events[-1].get("id") == more["id"]:
             return self
         clock = datetime.now(UTC).isoformat(timespec="seconds")
         return replace(self, events=(*self.events, {"what": what, "boot": self.boots, "clock": clock, **more}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import secrets
 from dataclasses import dataclass
@@ -46,6 +47,11 @@ def load(paths: Paths) -> Machine | None:
 
 def _part(raw: dict[str, list[str]]) -> Part:
     return {str(place): [str(digest) for digest in digests] for place, digests in raw.items()}
+
+
+def step(before: Machine, after: Machine) -> str:
+    """A name for the way from one machine to another, the same whenever it is gone between the same two."""
+    return hashlib.sha256(f"{before.known}{after.known}".encode()).hexdigest()[:16]
 
 
 def save(paths: Paths, machine: Machine) -> None:

@@ -28,9 +28,10 @@ EARLY_SECONDS = (5.0, 30.0)
 """Pauses between the first questions: cables and wireless networks come up late."""
 GRACE_SECONDS = 30.0
 """How long Kolibri stays open after the twin was found, so that the twin can find us: it would not believe a packet."""
+_TIMES_IN_GRACE = 3
 _TIMEOUT_SECONDS = 10.0
 _LONGEST_ANSWER = 65536
-_CALL_AGAIN_SECONDS = 30.0
+_CALL_AGAIN_SECONDS = 8.0
 _INFO = "/api/public/info/?v=3"
 
 
@@ -60,10 +61,11 @@ def find(network: Multicast, instance_id: str, *, default_port: int) -> Twin:
 
 
 def let_it_know(network: Multicast) -> None:
-    """Have everybody answer once more, which the twin's own watch hears, and stay open for its call."""
-    network.ask(dns.query())
-    for _ in network.heard(GRACE_SECONDS):
-        pass
+    """Have everybody answer again, which the twin's own watch hears, and stay open for its call."""
+    for _ in range(_TIMES_IN_GRACE):
+        network.ask(dns.query())
+        for _ in network.heard(GRACE_SECONDS / _TIMES_IN_GRACE):
+            pass
 
 
 def suspicious(packet: bytes, instance_id: str, *, default_port: int) -> int | None:
