@@ -30,7 +30,8 @@ def survey(device: Device) -> dict[str, object]:
 
 
 def begin(device: Device) -> change.Change:
-    return change.begin(device.paths, "fork", why="a test", other_machine=True)
+    facility = fork.own_facility(device)
+    return change.begin(device.paths, "fork", why="a test", other_machine=True, facility=facility)
 
 
 def finish(device: Device) -> Device:
@@ -125,6 +126,17 @@ def test_names_that_people_chose_stay(school: Device) -> None:
     begin(school)
     finish(school)
     assert identity(school)["facility_name"] == "Lycée"
+
+
+def test_a_facility_that_replaced_the_first_one_is_made_anew_too(school: Device) -> None:
+    """Somebody restored or remade it since first boot, so that what was written down then is no more."""
+    known = {**identity(school), "facility_id": "f" * 32}
+    files.write(school.paths.identity, json.dumps(known))
+    (before,) = kolibri_db.provisioning(home(school)).facilities
+    begin(school)
+    finish(school)
+    (after,) = kolibri_db.provisioning(home(school)).facilities
+    assert set(before[:2]).isdisjoint(after[:2])
 
 
 def test_a_disk_without_room_is_refused_before_anything_is_done(

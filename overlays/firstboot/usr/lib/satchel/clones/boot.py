@@ -80,7 +80,7 @@ def _look(device: Device, screen: Screen) -> dict[str, str]:
         return {}
     if not twin and policy.of(device.settings) == "fork":
         fork.require_room(device)
-        change.begin(paths, "fork", why=_why(found), other_machine=True)
+        change.begin(paths, "fork", why=_why(found), other_machine=True, facility=fork.own_facility(device))
         return {"begun": "fork"}
     answer = _answer(device, screen, _question(device, found, twin=twin), within=TWIN_MINUTES * 60 if twin else None)
     if answer is None:
@@ -110,7 +110,8 @@ def decide(device: Device, answer: Answer, *, why: str, found: Comparison) -> st
             return None
         case "copied":
             fork.require_room(device)
-            return change.begin(paths, "fork", why=why, other_machine=other).what
+            facility = fork.own_facility(device)
+            return change.begin(paths, "fork", why=why, other_machine=other, facility=facility).what
         case "afresh":
             return change.begin(paths, "afresh", why=why, other_machine=other).what
 

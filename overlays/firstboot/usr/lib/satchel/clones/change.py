@@ -48,9 +48,21 @@ class Change:
     """Whether it is done in another machine than the one that the device knew."""
 
 
-def begin(paths: Paths, what: What, *, why: str, other_machine: bool) -> Change:
-    """Decide on a change, for good."""
+def begin(
+    paths: Paths, what: What, *, why: str, other_machine: bool, facility: tuple[str, str, str] | None = None
+) -> Change:
+    """Decide on a change, for good.
+
+    Args:
+        paths: the device.
+        what: the change.
+        why: for the history.
+        other_machine: whether the device is in another machine than the one it knew.
+        facility: id, dataset id and name of its facility today, which people may have replaced since first boot.
+    """
     identity = json.loads(files.read(paths.identity) or "{}")
+    if facility is not None:
+        identity |= dict(zip(("facility_id", "dataset_id", "facility_name"), facility, strict=True))
     change = Change(
         what=what,
         id=secrets.token_hex(8),

@@ -42,6 +42,15 @@ def require_room(device: Device) -> None:
         kept.require_room(device.paths.at(device.settings.kolibri.home))
 
 
+def own_facility(device: Device) -> tuple[str, str, str] | None:
+    """Id, dataset id and name of the facility that a fork is about; nothing when there is none."""
+    kolibri = device.settings.kolibri
+    try:
+        return kolibri_db.own_facility(device.paths.at(kolibri.home)) if kolibri else None
+    except ValueError:
+        return None
+
+
 def run(device: Device, wanted: Change) -> None:
     """Do all of it. First boot must run afterwards, which makes what is missing then.
 
