@@ -69,7 +69,8 @@ def multicast() -> Iterator[Multicast]:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         opened.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, _TIME_TO_LIVE)
-        opened.bind(("", PORT))
+        # Not to every address: what is sent to this device alone is for Kolibri, and only one of us would get it.
+        opened.bind((GROUP, PORT))
         yield Multicast(opened)
 
 
