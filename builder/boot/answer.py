@@ -89,6 +89,21 @@ class DiskAnswer(_Message):
     grown: GrownAnswer | None = None
 
 
+class MachineAnswer(_Message):
+    """What the device knows of the machine around its disk."""
+
+    verdict: str = ""
+    """Of this boot: `same`, `repaired`, `moved`, `another` or `unknown`."""
+    machines: int = 1
+    """In how many it has been."""
+    boots: int = 0
+    events: tuple[str, ...] = ()
+    formerly: tuple[str | None, ...] = ()
+    """Facility codes of who it was before."""
+    twin: bool = False
+    """Whether it has seen another device with its instance id, and nobody has chosen yet."""
+
+
 class GuestReport(_Message):
     """The device's own word about one boot."""
 
@@ -98,6 +113,7 @@ class GuestReport(_Message):
     system: System
     checks: tuple[CheckAnswer, ...]
     identity: Identity
+    machine: MachineAnswer = MachineAnswer()
     disk: DiskAnswer
     kernel: str
     firmware: Firmware

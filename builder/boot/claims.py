@@ -72,6 +72,9 @@ def compare_reboot(before: GuestReport, after: GuestReport) -> tuple[Claim, ...]
         for name in names
         if left.get(name) or right.get(name)
     ]
+    if after.machine.verdict:
+        known = "" if after.machine.verdict == "same" else "the device does not know its machine again"
+        claims.append(Claim(field="machine", left=before.machine.verdict, right=after.machine.verdict, problem=known))
     same = before.boot_id == after.boot_id
     restarted = "it is the same boot: the device did not restart" if same else ""
     return (*claims, Claim(field="boot_id", left=before.boot_id, right=after.boot_id, problem=restarted))

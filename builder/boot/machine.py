@@ -5,10 +5,12 @@ Paths are those that QEMU sees inside the lab's sandbox.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+from uuid import UUID
 
 from builder.boot.subject import Firmware
 from builder.units import SECTOR
@@ -54,10 +56,35 @@ class DiskBus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Numbers:
+    """What tells a computer from others of its make."""
+
+    uuid: str
+    serial: str
+    disk_serial: str
+    address: str
+    """Of the network card; one that a maker could have given it, unlike those that QEMU makes up."""
+
+    @classmethod
+    def of(cls, name: str) -> Numbers:
+        """The same for the same name, and different for every other."""
+        digest = hashlib.sha256(name.encode()).digest()
+        octets = bytes.fromhex("00163e") + digest[16:19]
+        return cls(
+            uuid=str(UUID(bytes=digest[:16], version=4)),
+            serial=f"SN{digest[19:23].hex().upper()}",
+            disk_serial=f"DISK{digest[23:27].hex().upper()}",
+            address=":".join(f"{octet:02x}" for octet in octets),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MachineSpec:
     """A computer with one card, one network card without Internet and a serial console on standard input and output."""
 
     name: str
+    computer: str = ""
+    """Whose serial numbers and address it has; those of its own name when empty: two names are two computers."""
     firmware: Firmware
     acceleration: Acceleration
     bus: DiskBus = DiskBus.VIRTIO
@@ -80,21 +107,23 @@ class MachineSpec:
     def argv(self, *, control: int, agent: int | None) -> tuple[str, ...]:
         """The command line, given descriptors of connected sockets for QMP and, if it has one, the agent's port."""
         kvm = self.acceleration is Acceleration.KVM
+        numbers = Numbers.of(self.computer or self.name)
         return (
             "qemu-system-x86_64",
             *("-name", self.name, "-no-user-config", "-nodefaults", "-display", "none"),
             # graphics=off makes SeaBIOS speak on the serial console too, and with it GRUB when it is lost.
             *("-machine", "q35" if self.firmware is Firmware.UEFI else "pc,graphics=off"),
             *("-accel", self.acceleration, "-cpu", "host" if kvm else "max"),
+            *("-uuid", numbers.uuid, "-smbios", f"type=1,serial={numbers.serial}"),
             *("-smp", str(self.processors), "-m", str(self.memory_mib)),
             *(("-rtc", f"base={self.clock}") if self.clock else ()),
             *(("-device", "VGA") if self.screen else ()),
             *("-device", "virtio-rng-pci", "-device", "pvpanic"),
             *self.direct,
             *self._firmware(),
-            *self._disk(),
+            *self._disk(numbers),
             *self._seed_disk(),
-            *self._network(),
+            *self._network(numbers),
             *("-chardev", f"socket,id=control,fd={control}", "-mon", "chardev=control,mode=control"),
             *self._console(),
             *(() if agent is None else _agent(agent)),
@@ -108,18 +137,19 @@ class MachineSpec:
             *("-drive", f"if=pflash,unit=1,format=raw,file={VARIABLES}"),
         )
 
-    def _disk(self) -> tuple[str, ...]:
+    def _disk(self, numbers: Numbers) -> tuple[str, ...]:
         if self.recorded:
-            return _recorded_disk()
+            return _recorded_disk(numbers)
         # cache=unsafe: the overlay is thrown away, so flushing it to the host's disk only costs time.
+        serial = f"drive=card,serial={numbers.disk_serial},bootindex=1"
         drive = ("-drive", f"if=none,id=card,format=qcow2,cache=unsafe,file={CARD}")
         match self.bus:
             case DiskBus.VIRTIO:
-                return (*drive, "-device", "virtio-blk-pci,drive=card,bootindex=1")
+                return (*drive, "-device", f"virtio-blk-pci,{serial}")
             case DiskBus.AHCI:
-                return (*drive, "-device", "ich9-ahci,id=ahci", "-device", "ide-hd,bus=ahci.0,drive=card,bootindex=1")
+                return (*drive, "-device", "ich9-ahci,id=ahci", "-device", f"ide-hd,bus=ahci.0,{serial}")
             case DiskBus.USB:
-                return (*drive, "-device", "qemu-xhci", "-device", "usb-storage,drive=card,removable=on,bootindex=1")
+                return (*drive, "-device", "qemu-xhci", "-device", f"usb-storage,removable=on,{serial}")
 
     def _seed_disk(self) -> tuple[str, ...]:
         if not self.seed_disk:
@@ -127,10 +157,11 @@ class MachineSpec:
         drive = f"if=none,id=seed,format=raw,readonly=on,file={SEED_DISK}"
         return ("-drive", drive, "-device", "ide-cd,bus=ide.1,drive=seed")
 
-    def _network(self) -> tuple[str, ...]:
+    def _network(self, numbers: Numbers) -> tuple[str, ...]:
         # restrict=on: the guest reaches nothing, as in a school without Internet; only the forwarded ports come in.
         forwards = "".join(f",hostfwd=tcp:127.0.0.1:0-:{port}" for port in self.ports)
-        return ("-netdev", f"user,id=net,restrict=on{forwards}", "-device", "virtio-net-pci,netdev=net,romfile=")
+        card = f"virtio-net-pci,netdev=net,mac={numbers.address},romfile="
+        return ("-netdev", f"user,id=net,restrict=on{forwards}", "-device", card)
 
     def _console(self) -> tuple[str, ...]:
         mux = ",mux=on" if self.monitor_keys else ""
@@ -145,7 +176,7 @@ def _agent(descriptor: int) -> tuple[str, ...]:
     )
 
 
-def _recorded_disk() -> tuple[str, ...]:
+def _recorded_disk(numbers: Numbers) -> tuple[str, ...]:
     """The card below QEMU's own log of writes (the format of Linux's dm-log-writes).
 
     The guest must see a write cache, or it would never flush. Discards pass the log and stop there, so that the card
@@ -165,5 +196,5 @@ def _recorded_disk() -> tuple[str, ...]:
     return (
         *("-blockdev", json.dumps({**card, "discard": "ignore", "cache": {"no-flush": True}})),
         *("-blockdev", json.dumps(recorder)),
-        *("-device", "virtio-blk-pci,drive=recorded,write-cache=on,bootindex=1"),
+        *("-device", f"virtio-blk-pci,drive=recorded,serial={numbers.disk_serial},write-cache=on,bootindex=1"),
     )

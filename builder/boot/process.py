@@ -76,6 +76,12 @@ class Qemu:
             except Closed:
                 self._open.remove(lines)
 
+    def type(self, text: str) -> None:
+        """Type on the serial console, which must not belong to a person's terminal."""
+        if self._process.stdin is not None:
+            self._process.stdin.write(text.encode())
+            self._process.stdin.flush()
+
     def drain(self, seconds: float) -> None:
         """Let the guest talk on for some seconds, so that the end of a message is not cut off."""
         until = time.monotonic() + seconds
@@ -108,7 +114,7 @@ def running(
         command = command_line(theirs.fileno(), guest.fileno())
         process = subprocess.Popen(
             sandbox.argv(command),
-            stdin=None if foreground else subprocess.DEVNULL,
+            stdin=None if foreground else subprocess.PIPE,
             stdout=out,
             stderr=stack.enter_context(errors.open("wb")),
             pass_fds=(theirs.fileno(), guest.fileno()),
@@ -116,6 +122,8 @@ def running(
             start_new_session=not foreground,
         )
         stack.callback(_end, process, ours)
+        if process.stdin is not None:
+            stack.enter_context(process.stdin)
         theirs.close()
         guest.close()
         control = Control(ours)

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from builder.boot.answer import Answer, FirstBootAnswer, GuestReport, Then, answer_to
-from builder.boot.console import lost, tail
+from builder.boot.console import lost, plain, tail
 from builder.boot.machine import MachineSpec
 from builder.boot.outcome import NoReport, Outcome
 from builder.boot.process import Qemu, running
@@ -81,6 +81,24 @@ class Session:
             self._look_for_a_lost_boot()
         heard = "its agent was asked" if self._somebody_listens else "its agent never started"
         raise self._silence(Outcome.TIMEOUT, f"{within:.0f} s; {heard}")
+
+    def write_console(self, text: str) -> None:
+        """Type on the serial console."""
+        self._qemu.write_console(text)
+
+    def await_text(self, text: str, *, within: float) -> None:
+        """Wait until the serial console has shown a text.
+
+        Raises:
+            NoReport: it does not.
+        """
+        until = time.monotonic() + within
+        while time.monotonic() < until:
+            self._listen()
+            if text in plain(self._qemu.console()):
+                return
+            self._look_for_a_lost_boot()
+        raise self._silence(Outcome.TIMEOUT, f"{within:.0f} s; the console never said {text!r}")
 
     def await_restart(self, *, within: float) -> None:
         """Wait until the device restarts.

@@ -284,7 +284,8 @@ class FirstBoot(Part):
     """How long first boot may take in all; what is not done by then is an error, and the next start goes on with it."""
     on_new_machine: Literal["record", "ask", "fork"] = "record"
     """What a device does whose disk finds itself in another machine: `record` carries on and writes it down, `ask`
-    keeps services closed until a person says whether it was moved or copied, `fork` becomes a new facility."""
+    keeps services closed until a person says whether it was moved or copied, `fork` becomes a new facility and keeps
+    the learners. See docs/clones.md."""
 
 
 class HttpCheck(Part):

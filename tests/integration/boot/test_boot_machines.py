@@ -30,6 +30,8 @@ TRIPLE_FAULT = bytes.fromhex("0f011e107c cd03 ebfe") + b"\0" * 16
 """lidt [0x7c10], a table of no entries; int 3."""
 POWER_OFF = bytes.fromhex("ba0406 b80020 ef f4")
 """ACPI: SLP_EN into PM1a_CNT, which SeaBIOS places at 0x604 on both machine types."""
+ECHO = bytes.fromhex("fa bafd03 ec a801 74fb baf803 ec ee ebf1")
+"""Writes to the first serial port what it reads there; without interrupts, by which SeaBIOS would read it first."""
 NO_SIGNATURE = b""
 
 
@@ -110,6 +112,17 @@ def test_a_guest_that_switches_itself_off_has_not_passed(tmp_path: Path) -> None
 
 def test_a_guest_that_restarts_without_a_report_is_noticed(tmp_path: Path) -> None:
     assert ending_of(tmp_path, TRIPLE_FAULT).outcome is Outcome.SILENT_REBOOT
+
+
+def test_what_is_typed_reaches_the_guest(tmp_path: Path) -> None:
+    machine = tmp_path / "machine"
+    machine.mkdir()
+    spec = MachineSpec(name="tiny", firmware=Firmware.BIOS, acceleration=Acceleration.TCG, memory_mib=128, processors=1)
+    sandbox = card.insert(tools(), TCG, image_with(tmp_path, ECHO), card_bytes=2 * MIB, directory=machine)
+    with session(sandbox, spec, logs=tmp_path, cancelled=threading.Event()) as device:
+        device.await_text("Booting from Hard Disk", within=60)
+        device.type("copied\r\n")
+        device.await_text("copied", within=60)
 
 
 def test_a_panic_is_read_from_the_serial_console(tmp_path: Path) -> None:

@@ -57,6 +57,13 @@ def test_a_shared_or_missing_ssh_key_is_found(report: Report, other: GuestReport
     assert "ssh_host_keys" in problems(compare_clones(barest, bare, kolibri=True, disk_ids={}))
 
 
+def test_a_restart_must_find_the_machine_the_same(report: Report) -> None:
+    before = report(machine={"verdict": "same"})
+    assert problems(compare_reboot(before, report(boot_id="boot-2", machine={"verdict": "same"}))) == {}
+    moved = report(boot_id="boot-2", machine={"verdict": "another", "machines": 2})
+    assert problems(compare_reboot(before, moved)) == {"machine": "the device does not know its machine again"}
+
+
 def test_one_machine_twice_is_not_two_clones(report: Report) -> None:
     assert "boot_id" in problems(compare_clones(report(), report(), kolibri=True, disk_ids={}))
 

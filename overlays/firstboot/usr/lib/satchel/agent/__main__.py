@@ -6,6 +6,7 @@ from typing import Any
 
 from agent import first_boot, port, system
 from agent.identity import identity
+from agent.machine import machine
 from checks import run as checks
 from device import settings
 from device.errors import DeviceError
@@ -38,6 +39,7 @@ def report(paths: Paths, *, within: float) -> dict[str, Any]:
         "system": {"state": state, "failed": system.failed_units(), "jobs": system.queued_jobs()},
         "checks": checks.run(paths.checks),
         "identity": identity(paths),
+        "machine": machine(paths),
         "disk": system.disk(paths, wanted),
         "kernel": system.kernel(),
         "firmware": system.firmware(paths),

@@ -67,7 +67,7 @@ def disk(paths: Paths, settings: Settings | None) -> dict[str, Any]:
         return {"size_bytes": 0, "grown": None}
     room = os.statvfs(paths.at(point))
     try:
-        size = grow.find(paths.at("/sys"), paths.at("/dev"), grow.device_number(mount)).disk_bytes
+        size = grow.find(paths.at("/sys"), paths.at("/dev"), mounts.device_number(mount)).disk_bytes
     except (DeviceError, OSError):
         size = 0
     return {"size_bytes": size, "grown": {"mount": point, "size_bytes": room.f_blocks * room.f_frsize}}

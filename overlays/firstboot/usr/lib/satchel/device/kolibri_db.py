@@ -97,6 +97,25 @@ def plant(home: Path, born: Born) -> None:
             db.execute(f'INSERT INTO "{table}" ({columns}) VALUES ({places})', tuple(row.values()))
 
 
+def own_facility(home: Path) -> tuple[str, str, str]:
+    """Id, dataset id and name of the facility that a device calls its own: others may have been imported.
+
+    Raises:
+        sqlite3.Error: the database cannot be read.
+        ValueError: there is no facility.
+    """
+    with _reading(home) as db:
+        row = db.execute(
+            "SELECT c.id, c.dataset_id, c.name FROM kolibriauth_collection c"
+            " LEFT JOIN device_devicesettings d ON d.default_facility_id = c.id"
+            " WHERE c.kind = 'facility' ORDER BY d.id IS NULL, c.id LIMIT 1"
+        ).fetchone()
+    if row is None:
+        raise ValueError("there is no facility")
+    facility_id, dataset_id, name = row
+    return facility_id, dataset_id, name
+
+
 def admin_has_logged_in(home: Path) -> bool:
     """Whether any super admin has ever logged in.
 

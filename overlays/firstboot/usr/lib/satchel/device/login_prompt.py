@@ -17,13 +17,23 @@ from device.settings import Settings
 GIVEN = "given"
 """The fact about a password that came with the seed: whoever wrote it knows it, so no screen shows it."""
 
+_TWIN = (
+    "Another device in this network says that it is this one: one of the two is a copy.",
+    "Kolibri is closed until somebody chooses: log in and run 'sudo satchel-identity',",
+    "or switch off and on and answer here.",
+)
 
-def text(*, recipe: str, code: str, hostname: str, port: int | None, admin: str, password: str | None) -> str:
+
+def text(
+    *, recipe: str, code: str, hostname: str, port: int | None, admin: str, password: str | None, twin: bool = False
+) -> str:
     """The notice, in agetty's notation: `\\4` becomes the address of the first network card that is up."""
     lines = [f"Satchel {recipe}", f"  facility code  {code}", f"  name           {hostname}"]
     lines.append(f"  open           http://\\4:{port}/" if port else "  address        \\4")
     if password:
         lines += [f"  user           {admin}", f"  password       {password}   (shown here until the first login)"]
+    if twin:
+        lines += ["", *_TWIN]
     return "\n".join(["", *lines, "", ""])
 
 
@@ -53,6 +63,7 @@ def current(paths: Paths, settings: Settings, facts: dict[str, str]) -> str:
         port=settings.kolibri.port if settings.kolibri else None,
         admin=facts.get("admin", admin),
         password=files.read(paths.admin_password) if shown and not seen(paths, settings) else None,
+        twin=paths.twin.exists(),
     )
 
 

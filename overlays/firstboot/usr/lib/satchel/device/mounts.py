@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -59,6 +60,14 @@ def holding(mounts: Sequence[Mount], path: str) -> Mount | None:
     place = PurePosixPath(path)
     found = [mount for mount in mounts if place.is_relative_to(mount.point)]
     return max(reversed(found), key=lambda mount: len(PurePosixPath(mount.point).parts), default=None)
+
+
+def device_number(mount: Mount) -> str:
+    """`MAJOR:MINOR` of the block device under a mount; that of a btrfs in the table of mounts is an invented one."""
+    if mount.type != "btrfs":
+        return mount.device
+    number = Path(mount.source).stat().st_rdev
+    return f"{os.major(number)}:{os.minor(number)}"
 
 
 def read(mountinfo: Path) -> tuple[Mount, ...]:

@@ -67,6 +67,26 @@ class Paths:
         return self.at("/var/lib/satchel/admin-seen")
 
     @property
+    def machine(self) -> Path:
+        """The machine that this device knows, for root only."""
+        return self.at("/var/lib/satchel/machine.json")
+
+    @property
+    def machines(self) -> Path:
+        """What has happened to who this device is."""
+        return self.at("/var/lib/satchel/machines.json")
+
+    @property
+    def change(self) -> Path:
+        """Exists while the device becomes somebody else: what is to be done."""
+        return self.at("/var/lib/satchel/change.json")
+
+    @property
+    def twin(self) -> Path:
+        """Exists while a twin is near and nobody has chosen: Kolibri's unit looks for it."""
+        return self.at("/var/lib/satchel/twin.json")
+
+    @property
     def kolibri_environment(self) -> tuple[Path, Path]:
         """The environment of Kolibri: from the recipe, and the ids that belong to this device."""
         return self.at("/etc/satchel/kolibri.env"), self.at("/var/lib/satchel/kolibri-identity.env")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from clones import boot
 from device import login_prompt, settings
 from device.errors import DeviceError
 from device.paths import Paths
@@ -23,7 +24,7 @@ def main() -> int:
     except DeviceError as error:
         return _stopped(paths, screen, engine.StepFailed("settings", error.reason, error.advice))
     try:
-        worked = engine.run(STEPS, device, Journal(paths.journal), screen, lambda step: report.tell(device, step))
+        worked = _become(device, screen)
     except engine.StepFailed as error:
         report.write_failure(device, error)
         return _stopped(paths, screen, error)
@@ -32,6 +33,20 @@ def main() -> int:
     if worked:
         screen.say(f"This device is {device.facts['hostname']}, facility code {device.facts['code']}.")
     return 0
+
+
+def _become(device: Device, screen: Screen) -> bool:
+    """Everything until the device is who it shall be. Returns whether anything had to be done."""
+    worked = False
+    while True:
+        worked |= boot.finish(device, screen)
+        device.facts.clear()
+        worked |= engine.run(
+            STEPS, device, Journal(device.paths.journal), screen, lambda step: report.tell(device, step)
+        )
+        if not boot.look(device, screen):
+            boot.take_answer_off(device)
+            return worked
 
 
 def _look_again(device: Device, screen: Screen) -> None:

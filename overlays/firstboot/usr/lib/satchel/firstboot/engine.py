@@ -64,14 +64,19 @@ def run(
             if facts is None:
                 screen.say(f"[{number}/{len(steps)}] {step.doing}")
                 tell(f"step {number} of {len(steps)}: {step.doing}")
-                facts = _try(step, device)
+                facts = attempt(step, device)
                 journal.mark(step.name, facts)
                 worked = True
             device.facts.update(facts)
     return worked
 
 
-def _try(step: Step, device: Device) -> Facts:
+def attempt(step: Step, device: Device) -> Facts:
+    """Do the work of a step once.
+
+    Raises:
+        StepFailed: it failed.
+    """
     try:
         commands.require_time()
         return step.run(device)

@@ -39,5 +39,12 @@ class Journal:
         os.sync()
         files.write(self._path(step), json.dumps({"step": step, "facts": facts}, indent=2, sort_keys=True) + "\n")
 
+    def forget(self, *steps: str) -> None:
+        """Declare steps not done, so that the next run does them again."""
+        for step in steps:
+            self._path(step).unlink(missing_ok=True)
+        if self.directory.is_dir():
+            files.sync_directory(self.directory)
+
     def _path(self, step: str) -> Path:
         return self.directory / f"{step}.json"

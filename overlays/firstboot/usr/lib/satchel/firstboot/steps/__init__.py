@@ -12,6 +12,7 @@ from firstboot.steps import (
     hostname,
     identity,
     kolibri_identity,
+    machine,
     machine_id,
     mounts,
     report,
@@ -25,6 +26,7 @@ from firstboot.steps import (
 STEPS = (
     Step(name="mounts", doing="looking for all parts of the disk", run=mounts.run),
     Step(name="seed", doing="looking for a seed", run=take_seed.run),
+    Step(name="machine", doing="remembering the machine around the disk", run=machine.run),
     Step(name="machine-id", doing="making a machine id", run=machine_id.run),
     Step(name="code", doing="choosing a facility code", run=code.run),
     Step(name="hostname", doing="setting the host name", run=hostname.run),

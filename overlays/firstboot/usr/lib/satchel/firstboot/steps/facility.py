@@ -53,11 +53,11 @@ def run(device: Device) -> Facts:
         kolibri_db.plant(home, born.unpack(seed.born))
     elif state.untouched:
         with _provision_file(provision_directory, _wanted(device, facility, name), kolibri.user) as file:
-            _set_up(device, kolibri, {"KOLIBRI_AUTOMATIC_PROVISION_FILE": str(file)})
+            set_up(device, kolibri, KOLIBRI_AUTOMATIC_PROVISION_FILE=str(file))
     state = kolibri_db.provisioning(home)
     if state.complete(facility.admin) and state.instance_id is None:
         # Born elsewhere, as far as it can be: the ids of database and instance are made here, by Kolibri.
-        _set_up(device, kolibri, {})
+        set_up(device, kolibri)
         state = kolibri_db.provisioning(home)
     if not state.complete(facility.admin):
         raise DeviceError(
@@ -68,12 +68,17 @@ def run(device: Device) -> Facts:
     if seed.facility.location:
         kolibri_db.set_location(home, seed.facility.location)
     files.write(home / kolibri_home.OWNER_MARK, "")
-    ((facility_id, dataset_id, facility_name),) = state.facilities
+    (only,) = state.facilities
+    return {**facts_of(home, state, only), "admin": facility.admin}
+
+
+def facts_of(home: Path, state: kolibri_db.Provisioning, facility: tuple[str, str, str]) -> Facts:
+    """What later steps and the report are told about a facility: id, dataset id and name, and Kolibri's own ids."""
+    facility_id, dataset_id, name = facility
     return {
         "facility_id": facility_id,
         "dataset_id": dataset_id,
-        "facility_name": facility_name,
-        "admin": facility.admin,
+        "facility_name": name,
         "instance_id": state.instance_id or "",
         "database_id": state.database_id or "",
         "kolibri_version": files.read(home / ".data_version") or "",
@@ -117,15 +122,26 @@ def _wanted(device: Device, facility: Facility, name: str) -> str:
     return json.dumps(wanted)
 
 
-def _set_up(device: Device, kolibri: Kolibri, further: dict[str, str]) -> None:
-    """Let Kolibri set itself up in the very environment that its service will have, with `further` variables."""
+def set_up(device: Device, kolibri: Kolibri, **variables: str) -> None:
+    """Let Kolibri prepare its home, and provision itself if a variable says so."""
+    run_kolibri(device, kolibri, ("configure", "setup"), why="Kolibri could not be set up", **variables)
+
+
+def run_kolibri(
+    device: Device, kolibri: Kolibri, arguments: tuple[str, ...], *, why: str, timeout: float = 1200, **variables: str
+) -> str:
+    """Run a command of Kolibri in the very environment that its service will have.
+
+    Raises:
+        DeviceError: it failed.
+    """
     home = device.paths.at(kolibri.home)
     shutil.rmtree(home / "process_cache", ignore_errors=True)
-    env = {"HOME": str(home), "PYTHONDONTWRITEBYTECODE": "1", **further}
+    env = {"HOME": str(home), "PYTHONDONTWRITEBYTECODE": "1", **variables}
     for source in device.paths.kolibri_environment:
         env |= environment.parse(files.read(source) or "")
-    argv = (str(device.paths.at(kolibri.venv) / "bin/kolibri"), "configure", "setup")
-    run_command(argv, why="Kolibri could not be set up", advice=_CLOSED, env=env, user=kolibri.user)
+    argv = (str(device.paths.at(kolibri.venv) / "bin/kolibri"), *arguments)
+    return run_command(argv, why=why, advice=_CLOSED, env=env, user=kolibri.user, timeout=timeout)
 
 
 @contextmanager

@@ -7,7 +7,6 @@ grown while its file system has not is finished by the next run, because growing
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,19 +42,11 @@ def run(device: Device) -> Facts:
     mount = mounts.mounted_at(mounts.read(device.paths.mountinfo), point)
     if mount is None:
         raise DeviceError(f"nothing is mounted at {point}", advice="The disk may be damaged. Use another one.")
-    partition = find(device.paths.at("/sys"), device.paths.at("/dev"), device_number(mount))
+    partition = find(device.paths.at("/sys"), device.paths.at("/dev"), mounts.device_number(mount))
     grow_partition(partition)
     run_command(("partx", "--update", "--nr", str(partition.number), str(partition.disk)), why="tell the kernel")
     _grow_file_system(mount, partition)
     return {}
-
-
-def device_number(mount: Mount) -> str:
-    """`MAJOR:MINOR` of the block device under a mount; that of a btrfs in the table of mounts is an invented one."""
-    if mount.type != "btrfs":
-        return mount.device
-    number = Path(mount.source).stat().st_rdev
-    return f"{os.major(number)}:{os.minor(number)}"
 
 
 def find(sys: Path, dev: Path, number: str) -> Partition:

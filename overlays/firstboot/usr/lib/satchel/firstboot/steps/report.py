@@ -9,6 +9,7 @@ import json
 from contextlib import suppress
 from pathlib import Path
 
+from clones import told
 from device import environment, files, mounts
 from firstboot.device import Device
 from firstboot.engine import StepFailed
@@ -26,6 +27,10 @@ _SHOWN = {
     "kolibri_version": "Kolibri",
     "timezone": "Time zone",
     "tls_fingerprint": "TLS certificate",
+    "machines": "Machines so far",
+    "latest": "Latest change",
+    "formerly": "Formerly",
+    "twin": "Twin",
 }
 
 
@@ -52,12 +57,25 @@ def write_failure(device: Device, error: StepFailed) -> None:
         _write(device, state="failed", step=error.step, reason=error.reason, advice=error.advice)
 
 
+def write_question(device: Device, question: str) -> None:
+    """Write what the device waits for. Best effort."""
+    with suppress(OSError):
+        _write(device, state="waiting for an answer", question=question.strip().replace("\n", "\r\n"))
+
+
 def _write(device: Device, *, state: str, **further: str) -> None:
     paths, settings = device.paths, device.settings
     if settings.esp is None or mounts.mounted_at(mounts.read(paths.mountinfo), settings.esp) is None:
         return
     system = environment.parse(files.read(paths.at("/etc/os-release")) or "").get("PRETTY_NAME", "").strip('"')
-    whole = {"recipe": settings.recipe, "state": state, "system": system, **device.facts, **further}
+    whole = {
+        "recipe": settings.recipe,
+        "state": state,
+        "system": system,
+        **device.facts,
+        **told.facts(paths),
+        **further,
+    }
     lines = [f"Satchel {settings.recipe}: {state}", ""]
     lines += [f"{title + ':':<21}{whole[key]}" for key, title in _SHOWN.items() if key in whole]
     if settings.kolibri and "hostname" in whole:
