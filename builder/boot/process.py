@@ -76,7 +76,7 @@ class Qemu:
             except Closed:
                 self._open.remove(lines)
 
-    def type(self, text: str) -> None:
+    def write_console(self, text: str) -> None:
         """Type on the serial console, which must not belong to a person's terminal."""
         if self._process.stdin is not None:
             self._process.stdin.write(text.encode())

@@ -124,9 +124,9 @@ def test_by_ask_it_stays_closed_until_somebody_types_a_word(
         assert waiting.system.state == "starting"
         closed = {check.name for check in waiting.checks if not check.ok}
         assert {"SSH is up", "SSH listens", "Kolibri is up", "Kolibri listens"} <= closed
-        device.type("coppied\n")
+        device.write_console("coppied\n")
         device.await_text("is none of the words", within=60)
-        device.type("copied\n")
+        device.write_console("copied\n")
         report_to(tmp_path)(device, patience)
 
     a, b, console = in_machine_b("ask", default_image, card_of_a, tmp_path, work)

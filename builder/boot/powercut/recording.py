@@ -38,6 +38,9 @@ LOG_NAME: Final = "writes.log"
 _FACTS_NAME: Final = "recording.json"
 _NAME: Final = "recording"
 
+COMPUTER: Final = "power cuts"
+"""Every boot is one of the same computer, so that no device takes itself for a copy."""
+
 
 class Band(BaseModel):
     """A stretch of the log: from an entry on, the device was busy with this."""
@@ -94,7 +97,14 @@ def record(subject: Subject, bench: Bench, directory: Path) -> Recording:
     writes = machine / Path(WRITES).name
     writes.touch()
     kind = bench.accelerator.kind
-    spec = MachineSpec(name=_NAME, firmware=subject.firmware[0], acceleration=kind, screen=False, recorded=True)
+    spec = MachineSpec(
+        name=_NAME,
+        computer=COMPUTER,
+        firmware=subject.firmware[0],
+        acceleration=kind,
+        screen=False,
+        recorded=True,
+    )
     sandbox = card.insert(
         bench.tools, bench.accelerator, subject.image, card_bytes=subject.card_bytes, directory=machine
     )

@@ -24,7 +24,7 @@ from builder.boot.powercut.judgement import Fault, Outcome, differences, judge_a
 from builder.boot.powercut.log import Log, read
 from builder.boot.powercut.medium import Kind, Point, extents, fates, flushed_until, open_writes
 from builder.boot.powercut.qcow2 import Layer, write_layer
-from builder.boot.powercut.recording import Recording
+from builder.boot.powercut.recording import COMPUTER, Recording
 from builder.boot.powercut.results import Visit
 from builder.boot.powercut.start import FirmwareArea, direct_options
 from builder.boot.session import Session, session
@@ -142,6 +142,7 @@ class _Journey:
         self.started = "direct" if direct else str(firmware)
         spec = MachineSpec(
             name=self._point.name,
+            computer=COMPUTER,
             firmware=firmware,
             acceleration=expedition.bench.accelerator.kind,
             processors=1,

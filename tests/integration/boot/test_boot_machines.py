@@ -121,7 +121,7 @@ def test_what_is_typed_reaches_the_guest(tmp_path: Path) -> None:
     sandbox = card.insert(tools(), TCG, image_with(tmp_path, ECHO), card_bytes=2 * MIB, directory=machine)
     with session(sandbox, spec, logs=tmp_path, cancelled=threading.Event()) as device:
         device.await_text("Booting from Hard Disk", within=60)
-        device.type("copied\r\n")
+        device.write_console("copied\r\n")
         device.await_text("copied", within=60)
 
 

@@ -43,7 +43,8 @@ def test_card_is_attached_as_asked(bus: DiskBus, device: str) -> None:
 
 def test_a_recorded_card_has_a_write_cache_and_all_that_happens_to_it_is_logged() -> None:
     text = line(recorded=True)
-    assert "drive=recorded,write-cache=on" in text
+    assert "drive=recorded,serial=DISK" in text
+    assert "write-cache=on" in text
     assert '"driver": "blklogwrites"' in text
     assert '"file": "card", "log": {"driver": "file", "filename": "/job/machine/writes.log"' in text
     assert "-drive if=none" not in text

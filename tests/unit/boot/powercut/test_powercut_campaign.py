@@ -36,6 +36,8 @@ def try_point(directory: Path, point: Point) -> None:
         ports=(),
         grown=None,
         card_bytes=1,
+        gift=None,
+        disk_ids={},
     )
     accelerator = Accelerator(kind=Acceleration.TCG, reason="a test")
     bench = Bench(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from device import files
+from device import disk_ids, files, mounts
 from device.paths import Paths
+from firstboot.steps import grow
 
 _SECRET_FILES = ("/etc/ssh/ssh_host_*", "/etc/satchel/tls/*")
 
@@ -19,8 +20,14 @@ def forget(paths: Paths, *, machine_id: str) -> None:
             path.unlink()
     for path in (paths.kolibri_environment[1], paths.machine):
         path.unlink(missing_ok=True)
-    _forget_disk_ids()
+    _forget_disk_ids(paths)
 
 
-def _forget_disk_ids() -> None:
-    """Where the next boot is told to give the disk new ids, once something in this house can do that."""
+def _forget_disk_ids(paths: Paths) -> None:
+    """Let the next boot give the disk new ids, on a device that can do that."""
+    cmdline = files.read(paths.at("/proc/cmdline")) or ""
+    root = mounts.mounted_at(mounts.read(paths.mountinfo), "/")
+    if disk_ids.image_guid(cmdline) is None or root is None:
+        return
+    partition = grow.find(paths.at("/sys"), paths.at("/dev"), grow.device_number(root))
+    disk_ids.forget(partition.disk, cmdline)
