@@ -1,4 +1,4 @@
-"""A card that was copied after its first boot, in another machine, under each policy. Takes a quarter of an hour.
+"""A card that was copied after its first boot, in another machine, under each policy. Takes minutes.
 
 The policy is handed to the guest by its host as a credential, so one image serves for all three.
 """
