@@ -11,12 +11,15 @@ from builder.errors import Problem
 from builder.identity import pattern
 from builder.identity.columns import Column, column_of, header_name
 from builder.identity.damage import damage
-from builder.identity.header import is_known
+from builder.identity.header import IN_QUOTES, is_known
 from builder.identity.sheet import SEPARATORS, Cell, Row, Sheet
 from builder.recipe.problems import quoted, suggest
 
 _NEEDS: Final = MappingProxyType({"wifi_passphrase": "wifi_ssid", "wifi_country": "wifi_ssid"})
 """Values that mean nothing without another."""
+
+_TELLING: Final = frozenset({"code", "language", "timezone", "preset", "wifi_country", "mac"})
+"""Columns in which few values are right, so that one there is a sign of its column."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +67,8 @@ def _copied_or_joined(sheet: Sheet, row: Row, names: Sequence[str]) -> Problem |
         return sheet.problem(first, "this row is the header again", hint="delete the row")
     other = next((other for other in SEPARATORS if texts[0].count(other) >= max(1, len(names) - 2)), None)
     if other and not any(text.strip() for text in texts[1:]):
-        message = f"this row is separated by {SEPARATORS[other]}, and the header by {_name(sheet.separator)}"
-        return sheet.problem(first, message)
+        separated = f"this row is separated by {SEPARATORS[other]}, and the header by {_name(sheet.separator)}"
+        return sheet.problem(first, IN_QUOTES if other == sheet.separator else separated)
     return None
 
 
@@ -124,11 +127,14 @@ def _filled(column: Column, values: Mapping[str, str]) -> str:
 
 def _shift(sheet: Sheet, row: Row, names: Sequence[str]) -> str | None:
     """Where a row must have slipped to, if that explains everything that is wrong with it."""
-    right = Row(number=row.number, cells=row.cells[1:]) if len(row.cells) > 1 else None
-    if right and not row.cells[0].text.strip() and _fits(sheet, right, names):
-        return "right"
-    return "left" if len(names) > 1 and _fits(sheet, row, names[1:]) else None
+    first, last = row.cells[0], row.cells[-1]
+    if not first.text.strip() and len(row.cells) > 1:
+        moved = Row(number=row.number, cells=row.cells[1:])
+        return "right" if _fits(sheet, moved, names) else None
+    room = len(row.cells) < len(names) or not last.text.strip()
+    return "left" if room and _fits(sheet, row, names[1:]) else None
 
 
 def _fits(sheet: Sheet, row: Row, names: Sequence[str]) -> bool:
-    return not any(_value_problems(sheet, values_of(row, names), names))
+    values = values_of(row, names)
+    return bool(_TELLING & values.keys()) and not any(_value_problems(sheet, values, names))

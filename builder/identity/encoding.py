@@ -29,8 +29,7 @@ def decoded(path: Path, data: bytes) -> tuple[bytes, str]:
     """
     mark = codecs.BOM_UTF8 if data.startswith(codecs.BOM_UTF8) else b""
     if not data[len(mark) :].strip():
-        hint = "`satchel sites new 3` shows what a site list looks like"
-        raise SitesError([_problem(path, "it is empty", hint=hint)])
+        raise SitesError([empty(path)])
     kind = next((kind for beginning, kind in _KINDS.items() if data.startswith(beginning)), None)
     if kind is None and b"\0" in data:
         kind = _UTF16 if b"\0" in data[:2] else "damaged: it holds zero bytes"
@@ -40,6 +39,11 @@ def decoded(path: Path, data: bytes) -> tuple[bytes, str]:
         return mark, data[len(mark) :].decode()
     except UnicodeDecodeError:
         raise SitesError(_wrong_bytes(path, data)) from None
+
+
+def empty(path: Path) -> Problem:
+    """The problem of a file without anything in it."""
+    return _problem(path, "it is empty", hint="`satchel sites new 3` shows what a site list looks like")
 
 
 def _wrong_bytes(path: Path, data: bytes) -> list[Problem]:

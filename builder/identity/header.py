@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from builder.errors import Problem
 from builder.identity.columns import COLUMNS, header_name, likeness, name_problem
 from builder.identity.sheet import SEPARATORS, Sheet
 
-_MODEL = "`satchel sites new 3` shows what a site list looks like"
+IN_QUOTES: Final = "the whole row stands between quotes, as if it were one value"
+_MODEL: Final = "`satchel sites new 3` shows what a site list looks like"
 
 
 def read_header(sheet: Sheet) -> tuple[tuple[str, ...], list[Problem]]:
@@ -14,7 +17,9 @@ def read_header(sheet: Sheet) -> tuple[tuple[str, ...], list[Problem]]:
     cells = sheet.rows[0].cells
     if not likeness([cell.text for cell in cells]):
         message = "the first row must name the columns, and none of its names is known"
-        if len(cells) == 1:
+        if any(separator in cells[0].text for separator in SEPARATORS):
+            message = IN_QUOTES
+        elif len(cells) == 1:
             message += f"; columns are separated by {', '.join(SEPARATORS.values())}"
         return (), [sheet.problem(cells[0], message, hint=_MODEL)]
     names = tuple(header_name(cell.text) for cell in cells)

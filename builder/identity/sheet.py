@@ -10,11 +10,12 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
-from builder.errors import Problem
-from builder.identity.encoding import decoded
+from builder.errors import Problem, SitesError
+from builder.identity.encoding import decoded, empty
 from builder.recipe.problems import shown
 
 SEPARATORS: Final = {",": "commas", ";": "semicolons", "\t": "tabs"}
@@ -81,17 +82,23 @@ class Sheet:
 
         Nothing else changes. The values need no quotes; they get them where the old value had some.
         """
-        text = self.text
-        for row in sorted(self.rows, key=lambda row: row.number, reverse=True):
-            new = dict(values.get(row.number, {}))
+        pieces: list[str] = []
+        done = 0
+        for row in self.rows:
+            new = values.get(row.number, {})
             beyond = range(len(row.cells), max(new, default=0) + 1)
+            edits = [
+                (cell.start, cell.end, self._quoted(cell, new[cell.index])) for cell in row.cells if cell.index in new
+            ]
             end = row.cells[-1].end
-            text = text[:end] + "".join(self.separator + new.pop(index, "") for index in beyond) + text[end:]
-            for index, value in sorted(new.items(), reverse=True):
-                cell = row.cells[index]
-                quote = '"' if text[cell.start : cell.end].startswith('"') else ""
-                text = text[: cell.start] + quote + value + quote + text[cell.end :]
-        return self.mark + text.encode()
+            edits.append((end, end, "".join(self.separator + new.get(index, "") for index in beyond)))
+            for start, end, replacement in edits:
+                pieces += [self.text[done:start], replacement]
+                done = end
+        return self.mark + "".join([*pieces, self.text[done:]]).encode()
+
+    def _quoted(self, cell: Cell, value: str) -> str:
+        return f'"{value}"' if self.text[cell.start : cell.end].startswith('"') else value
 
 
 def letters(index: int) -> str:
@@ -107,18 +114,21 @@ def read_sheet(path: Path, data: bytes, *, likeness: Callable[[Sequence[str]], i
     """The bytes of a file as a sheet; `likeness` to a header decides between the separators.
 
     Raises:
-        SitesError: it is no CSV file in UTF-8.
+        SitesError: it is empty, or no CSV file in UTF-8.
     """
     mark, text = decoded(path, data)
     told = _SEPARATOR_LINE.match(text)
     begin = told.end() if told else 0
 
+    if not text[begin:].strip():
+        raise SitesError([empty(path)])
+
     def header(separator: str) -> list[str]:
-        return [cell.text for cell in next(_rows(text, separator, begin, [])).cells]
+        return [cell.text for cell in next(_written(_rows(text, separator, begin, []))).cells]
 
     separator = told[1] if told else max(SEPARATORS, key=lambda each: likeness(header(each)))
     mistakes: list[tuple[Cell, str]] = []
-    rows = tuple(_rows(text, separator, begin, mistakes))
+    rows = tuple(_written(_rows(text, separator, begin, mistakes)))
     hint = "a quote inside a value is written twice, and the value stands between quotes"
     problems = tuple(_problem(path, cell, message, hint=hint) for cell, message in mistakes)
     return Sheet(file=path, mark=mark, text=text, separator=separator, rows=rows, problems=problems)
@@ -127,6 +137,14 @@ def read_sheet(path: Path, data: bytes, *, likeness: Callable[[Sequence[str]], i
 def _problem(file: Path, cell: Cell, message: str, *, column: str = "", hint: str = "") -> Problem:
     named = f"cell {cell.name}" + (f" ({column})" if column else "")
     return Problem(file=shown(file), line=cell.line, column=cell.column, path=named, message=message, hint=hint)
+
+
+def _written(rows: Iterator[Row]) -> Iterator[Row]:
+    """The rows from the first on in which anything is written, and at least one."""
+    first = next(rows)
+    while first.blank and (following := next(rows, None)):
+        first = following
+    return chain([first], rows)
 
 
 def _rows(text: str, separator: str, begin: int, mistakes: list[tuple[Cell, str]]) -> Iterator[Row]:

@@ -28,7 +28,7 @@ def test_bad_list(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_there_are_enough_cases() -> None:
-    assert len(CASES) >= 30
+    assert len(CASES) >= 33
 
 
 def test_no_text_shows_a_password() -> None:

@@ -14,7 +14,7 @@ from builder.identity.columns import likeness
 from builder.identity.sheet import Sheet, letters, read_sheet
 
 VALUES = st.text(st.sampled_from('ab é;,\t"\n-{'), max_size=6)
-TABLES = st.lists(st.lists(VALUES, min_size=2, max_size=4), min_size=1, max_size=5)
+TABLES = st.lists(st.lists(VALUES, min_size=2, max_size=4), max_size=5).map(lambda rows: [["code", "facility"], *rows])
 
 
 def sheet_of(text: str) -> Sheet:
@@ -72,6 +72,10 @@ def test_cells_are_named_as_in_a_spreadsheet_and_placed_as_in_an_editor() -> Non
 @pytest.mark.parametrize(("index", "name"), [(0, "A"), (25, "Z"), (26, "AA"), (701, "ZZ"), (702, "AAA")])
 def test_letters_of_columns(index: int, name: str) -> None:
     assert letters(index) == name
+
+
+def test_what_is_blank_above_the_header_is_left_out() -> None:
+    assert [(row.number, row.line) for row in sheet_of("\n,,\ncode,facility\n,\n").rows] == [(3, 3), (4, 4)]
 
 
 def test_the_separator_is_the_one_that_names_columns() -> None:
