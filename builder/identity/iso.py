@@ -7,7 +7,6 @@ tools that know such disks attach it as they are used to; cloud-init itself is n
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -17,6 +16,7 @@ from pycdlib.pycdlibexception import PyCdlibException
 from seed import document
 
 from builder.errors import ArtifactError
+from builder.host.whole import write_whole
 
 VOLUME: Final = "cidata"
 _ANOTHER: Final = {document.FILE: "SEED.TXT;1", "meta-data": "METADATA.;1", "user-data": "USERDATA.;1"}
@@ -36,18 +36,9 @@ def write_iso(out: Path, seed: bytes, *, instance: str) -> None:
         "meta-data": f"instance-id: {instance}\n".encode(),
         "user-data": b"#cloud-config\n{}\n",
     }
-    data = _made(contents)
-    new = out.with_name(f".{out.name}.new")
     try:
-        new.unlink(missing_ok=True)
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with open(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(descriptor)
-        new.rename(out)
+        write_whole(out, _made(contents), mode=0o600)
     except OSError as error:
-        new.unlink(missing_ok=True)
         raise ArtifactError(f"{out}: {error.strerror}") from error
 
 

@@ -40,49 +40,49 @@ class Told:
 
 
 def declare(family: Verbs) -> None:
-    """Add the verb of this module."""
-    text = "tell one card or virtual machine who it becomes at its first start"
-    verb = family.add(
+    """Add the verbs of this module."""
+    seed = family.add(
         "seed",
-        lambda _: 0,
-        text,
+        show,
+        "tell one card or virtual machine who it becomes at its first start",
+        "seed write /dev/sdX --sites sites.csv --row 7",
+        "seed show /dev/sdX",
+        "seed iso school-7.iso --sites sites.csv --row 7",
+    )
+    verbs = Verbs(seed)
+
+    examples: tuple[str, ...] = (
         "seed write /dev/sdX --sites sites.csv --row 7",
         'seed write copy.img --set facility.name="École du Lac" --set site.timezone=Africa/Nairobi',
         "seed write /dev/sdX --from seed.txt --born --json",
-        "seed show /dev/sdX",
-        "seed check seed.txt",
-        "seed clear /dev/sdX",
-        "seed iso school-7.iso --sites sites.csv --code K7M3-Q2XC",
     )
-    actions = verb.add_subparsers(title="actions", metavar="ACTION", required=True, parser_class=Parser)
+    verb = verbs.add("write", write, "write a seed into its place on a card or in an image", *examples)
+    _takes_target(verb)
+    _takes_seed(verb)
+    verb.add_argument("--manifest", metavar="FILE", help="insist that the place is where this manifest says")
+    verb.add_argument("--again", action="store_true", help="also on a card that has had its first start")
+    verb.add_argument("--dry-run", action="store_true", help="check everything and write nothing")
 
-    action = actions.add_parser("write", help="write a seed into its place on a card or in an image")
-    action.set_defaults(run=write)
-    _takes_target(action)
-    _takes_seed(action)
-    action.add_argument("--manifest", metavar="FILE", help="insist that the place is where this manifest says")
-    action.add_argument("--again", action="store_true", help="also on a card whose seed was taken by a device")
-    action.add_argument("--dry-run", action="store_true", help="check everything and write nothing")
+    examples = ("seed show /dev/sdX", "seed show seed.iso --secrets", "seed show copy.img --json")
+    verb = verbs.add("show", show, "show the seed on a card, in an image, on a seed disk or in a text", *examples)
+    verb.add_argument("target", metavar="TARGET", help="a block device, an image, a seed disk or a text file")
+    verb.add_argument("--secrets", action="store_true", help="show passwords and keys, too")
+    verb.speaks_json()
 
-    action = actions.add_parser("show", help="show the seed on a card, in an image, on a seed disk or in a text file")
-    action.set_defaults(run=show)
-    action.add_argument("target", metavar="TARGET", help="a block device, an image, a seed disk or a text file")
-    action.add_argument("--secrets", action="store_true", help="show passwords and keys, too")
-    action.speaks_json()
+    verb = verbs.add("clear", clear, "remove a seed, so that the device chooses for itself", "seed clear /dev/sdX")
+    _takes_target(verb)
 
-    action = actions.add_parser("clear", help="remove a seed, so that the device chooses for itself")
-    action.set_defaults(run=clear)
-    _takes_target(action)
+    verb = verbs.add("check", check, "find every problem in a seed that was edited by hand", "seed check seed.txt")
+    verb.add_argument("file", metavar="FILE", help="a text file")
 
-    action = actions.add_parser("check", help="find every problem in a seed that was edited by hand")
-    action.set_defaults(run=check)
-    action.add_argument("file", metavar="FILE", help="a text file")
-
-    action = actions.add_parser("iso", help="make a seed disk for a virtual machine")
-    action.set_defaults(run=iso)
-    action.add_argument("output", metavar="OUT.iso", help="the file to write")
-    _takes_seed(action)
-    action.add_argument("--image", metavar="RECIPE", help="the recipe of the image that it is for; needed with --born")
+    examples = (
+        "seed iso school-7.iso --sites sites.csv --code K7M3-Q2XC",
+        "seed iso born.iso --image kolibri-pc --born --json",
+    )
+    verb = verbs.add("iso", iso, "make a seed disk for a virtual machine", *examples)
+    verb.add_argument("output", metavar="OUT.iso", help="the file to write")
+    _takes_seed(verb)
+    verb.add_argument("--image", metavar="RECIPE", help="the recipe of the image that it is for; needed with --born")
 
 
 def _takes_target(action: Parser) -> None:
