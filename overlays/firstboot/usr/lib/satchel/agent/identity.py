@@ -45,7 +45,7 @@ def _disk_ids(paths: Paths) -> dict[str, Any]:
         root = mounts.mounted_at(mounts.read(paths.mountinfo), "/")
         if root is None:
             return {}
-        disk = grow.find(paths.at("/sys"), paths.at("/dev"), grow.device_number(root)).disk
+        disk = grow.find(paths.at("/sys"), paths.at("/dev"), mounts.device_number(root)).disk
         return asdict(disk_ids.read(disk, paths.at("/sys"), paths.at("/dev")))
     except (DeviceError, OSError):
         return {}

@@ -29,5 +29,5 @@ def _forget_disk_ids(paths: Paths) -> None:
     root = mounts.mounted_at(mounts.read(paths.mountinfo), "/")
     if disk_ids.image_guid(cmdline) is None or root is None:
         return
-    partition = grow.find(paths.at("/sys"), paths.at("/dev"), grow.device_number(root))
+    partition = grow.find(paths.at("/sys"), paths.at("/dev"), mounts.device_number(root))
     disk_ids.forget(partition.disk, cmdline)
