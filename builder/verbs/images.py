@@ -28,6 +28,7 @@ from builder.manifest import Manifest
 from builder.options import Verbs
 from builder.progress import Reporter, reporter_for
 from builder.verbs import power_cuts
+from builder.verbs.clones import many_clones
 from builder.verbs.common import DIST
 
 
@@ -51,6 +52,7 @@ def declare(family: Verbs) -> None:
         "prove an image in virtual machines: boots, checks, clones, reboot",
         "test kolibri-pc",
         "test dist/kolibri-pc/kolibri-pc.img --report test-report",
+        "test kolibri-pc --clones 40",
         "test kolibri-pc --power-cuts 200",
         "test kolibri-pc --power-cut-point 1204-torn-3",
     )
@@ -60,7 +62,14 @@ def declare(family: Verbs) -> None:
     verb.add_argument(
         "--report",
         metavar="DIR",
-        help="where serial logs and the report go (`test` beside IMAGE; for power cuts, `power-cuts` beside it)",
+        help="where serial logs and the report go (beside IMAGE: `test`; `clones` or `power-cuts` for these)",
+    )
+    verb.add_argument(
+        "--clones",
+        metavar="N",
+        type=int,
+        choices=range(2, 1000),
+        help="instead: boot N devices for the first time, and show in a table that they share nothing",
     )
     verb.add_argument(
         "--power-cuts",
@@ -115,7 +124,7 @@ def test(arguments: Namespace) -> int:
     cut_power = only is not None or arguments.power_cuts is not None
     reporter = reporter_for(arguments.progress)
     with _opened(arguments.image, reporter) as (image, manifest, tools), Store("boot").scratch("test") as scratch:
-        default = image.parent / ("power-cuts" if cut_power else "test")
+        default = image.parent / ("power-cuts" if cut_power else "clones" if arguments.clones else "test")
         logs = Path(arguments.report) if arguments.report else default
         logs.mkdir(parents=True, exist_ok=True)
         accelerator = choose(tools, scratch)
@@ -130,6 +139,8 @@ def test(arguments: Namespace) -> int:
         )
         if cut_power:
             return power_cuts.cut_power(arguments, subject_of(image, manifest), bench, only=only)
+        if arguments.clones:
+            return many_clones(arguments, subject_of(image, manifest), bench)
         result = prove_image(subject_of(image, manifest), bench, together=room_for_two())
         boot_report.keep(result, logs)
     if arguments.json:

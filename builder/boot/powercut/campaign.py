@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,6 +16,7 @@ from builder.boot.powercut.medium import Point
 from builder.boot.powercut.recording import Recording
 from builder.boot.powercut.results import Visit
 from builder.boot.powercut.visit import Expedition, visit
+from builder.boot.side_by_side import for_each
 from builder.boot.subject import Subject
 from builder.disk.read import Table
 from builder.errors import UsageError
@@ -95,30 +94,14 @@ def _recorded(subject: Subject, bench: Bench, *, again: bool) -> tuple[Recording
 
 
 def _visit_all(points: Sequence[Point], expedition: Expedition, *, together: bool) -> None:
-    """Visit points in threads of their own, because a machine must live and die in one; stop soon if one fails."""
     bench = expedition.bench
-    writing = threading.Lock()
 
-    def one(point: Point) -> Visit:
-        found = visit(point, expedition)
-        with writing:
-            results.keep(bench.logs / RESULTS, found)
-        return found
+    def heard(found: Visit) -> None:
+        results.keep(bench.logs / RESULTS, found)
+        for fault in found.faults[:1]:
+            bench.reporter.note(f"{found.name} ({found.step}): {found.outcome}: {fault.text}"[:300])
 
-    with (
-        ThreadPoolExecutor(max_workers=2 if together else 1) as pool,
-        bench.reporter.amount("power cuts", len(points), unit=" points") as advance,
-    ):
-        waiting: set[Future[Visit]] = {pool.submit(one, point) for point in points}
-        try:
-            while waiting:
-                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                for future in done:
-                    found = future.result()
-                    advance(1)
-                    for fault in found.faults[:1]:
-                        bench.reporter.note(f"{found.name} ({found.step}): {found.outcome}: {fault.text}"[:300])
-        except BaseException:
-            bench.cancelled.set()
-            pool.shutdown(cancel_futures=True)
-            raise
+    def go(point: Point) -> Visit:
+        return visit(point, expedition)
+
+    for_each(points, go, bench, title="power cuts", unit=" points", together=together, heard=heard)
