@@ -15,6 +15,7 @@ from builder.boot.powercut.log import Log, read
 from builder.boot.powercut.medium import Point
 from builder.boot.powercut.recording import Recording
 from builder.boot.powercut.results import Visit
+from builder.boot.powercut.seeded import with_seed
 from builder.boot.powercut.visit import Expedition, visit
 from builder.boot.side_by_side import for_each
 from builder.boot.subject import Subject
@@ -59,6 +60,7 @@ def run(
         CommandFailed: a machine could not be made or started.
     """
     directory = bench.logs
+    image, subject = subject.image.name, with_seed(subject, bench, directory)
     recording, log = _recorded(subject, bench, again=only is not None)
     if only is not None and only.position > recording.entries:
         raise UsageError(f"{only.name} lies behind the end of the recording, which has {recording.entries} requests")
@@ -73,7 +75,7 @@ def run(
     visits = results.with_forgotten(results.load(directory / RESULTS), recording)
     if only:
         visits = tuple(found for found in visits if found.name == only.name)
-    return Campaign(image=subject.image.name, recording=recording, log=log, visits=visits)
+    return Campaign(image=image, recording=recording, log=log, visits=visits)
 
 
 def _recorded(subject: Subject, bench: Bench, *, again: bool) -> tuple[Recording, Log]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict
@@ -51,14 +52,17 @@ def worst(faults: tuple[Fault, ...]) -> Outcome:
     return next(outcome for outcome in Outcome if outcome in found or outcome is Outcome.OK)
 
 
-def judge_answer(answer: FirstBootAnswer, *, like: Identity) -> tuple[Fault, ...]:
+def judge_answer(
+    answer: FirstBootAnswer, *, like: Identity, told: Mapping[str, str] = MappingProxyType({})
+) -> tuple[Fault, ...]:
     """Everything that is wrong with a device after a power cut.
 
     Args:
         answer: What it said.
         like: The identity of the device that was recorded: what it has, this one must have, too.
+        told: Fields that its seed decided, with their values.
     """
-    return tuple(_faults(answer, like))
+    return (*_faults(answer, like), *_disobedience(answer.identity, told))
 
 
 def _faults(answer: FirstBootAnswer, like: Identity) -> Iterator[Fault]:
@@ -83,6 +87,13 @@ def _faults(answer: FirstBootAnswer, like: Identity) -> Iterator[Fault]:
         yield Fault(outcome=Outcome.LEFTOVER, text=text)
     for unit in answer.failed:
         yield Fault(outcome=Outcome.UNHEALTHY, text=f"{unit.unit} failed: {unit.journal.strip()[-400:]}")
+
+
+def _disobedience(identity: Identity, told: Mapping[str, str]) -> Iterator[Fault]:
+    own = identity.fields()
+    for field, value in told.items():
+        if own.get(field) not in {None, value}:
+            yield Fault(outcome=Outcome.CHANGED, text=f"{field} is {own[field]}, and its seed says {value}")
 
 
 def differences(before: Identity, after: Identity, *, when: str) -> dict[str, Fault]:

@@ -180,7 +180,9 @@ class _Journey:
     def _ask(self, device: Session) -> list[Fault]:
         self.answer = device.ask_first_boot(within=self._expedition.bench.patience.first_boot)
         self.console = device.console()
-        return list(judge_answer(self.answer, like=self._expedition.recording.identity))
+        gift = self._expedition.subject.gift
+        told = gift.expected if gift else {}
+        return list(judge_answer(self.answer, like=self._expedition.recording.identity, told=told))
 
     def _wait_for_the_rest(self, device: Session) -> list[Fault]:
         bench, expected = self._expedition.bench, [check.name for check in self._expedition.subject.checks]

@@ -6,6 +6,8 @@ from pathlib import Path
 from agent.leftovers import leftovers
 from device import files
 from device.paths import Paths
+from seed import document
+from seed.document import Seed
 
 SECRET = "lusab-babad-gutih-tugad"
 
@@ -64,4 +66,19 @@ def test_what_came_with_the_image_is_not_looked_at(tmp_path: Path) -> None:
 def test_links_that_lead_nowhere_do_no_harm(tmp_path: Path) -> None:
     paths = device(tmp_path)
     paths.at("/etc/broken").symlink_to("/nowhere")
+    assert leftovers(paths) == []
+
+
+def test_a_seed_that_still_has_its_secrets_is_found_however_old_it_is(tmp_path: Path) -> None:
+    paths = device(tmp_path)
+    seed = Seed(hostname="school", admin_password="sudoh-rijag-lofop")
+    put(paths, "/boot/efi/satchel-seed.txt", document.render(seed).decode())
+    os.utime(paths.at("/boot/efi/satchel-seed.txt"), (0, 0))
+    put(paths, "/var/lib/satchel/seed.toml", "copy")
+    assert [text.partition(" ")[2] for text in leftovers(paths)] == [
+        "is left from first boot",
+        "still holds the secrets of the seed",
+    ]
+    paths.seed.unlink()
+    put(paths, "/boot/efi/satchel-seed.txt", document.render(document.without_secrets(seed)).decode())
     assert leftovers(paths) == []

@@ -119,3 +119,9 @@ def test_visits_are_kept_line_by_line_and_a_cut_line_counts_nothing(tmp_path: An
     with path.open("a") as file:
         file.write('{"name": "c", "posi')
     assert {found.name: found.seconds for found in load(path)} == {"a": 5.0, "b": 1.0}
+
+
+def test_a_device_that_does_not_obey_its_seed_became_somebody_else() -> None:
+    assert judge_answer(answer(), like=WHOLE, told={"hostname": "h", "admin_password": "sha256:1"}) == ()
+    (fault,) = judge_answer(answer(), like=WHOLE, told={"hostname": "school-7"})
+    assert fault == Fault(outcome=Outcome.CHANGED, text="hostname is h, and its seed says school-7")

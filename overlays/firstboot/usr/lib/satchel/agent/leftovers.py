@@ -9,6 +9,7 @@ from pathlib import Path
 
 from device import files
 from device.paths import Paths
+from seed import document
 
 _PLACES = ("/boot", "/etc", "/home", "/root", "/run", "/srv", "/tmp", "/var")
 _SKIPPED = ("/var/cache", "/var/lib/apt", "/var/lib/dpkg")
@@ -28,7 +29,21 @@ def leftovers(paths: Paths) -> list[str]:
             found.append(f"{path} is left from unfinished work")
         elif password and path not in rightful and _holds(path, password):
             found.append(f"{path} holds the administrator's password")
-    return found
+    return [*found, *_told_secrets(paths)]
+
+
+def _told_secrets(paths: Paths) -> Iterator[str]:
+    """The seed on the card, whenever it was written, and the device's own copy of it."""
+    if paths.seed.exists():
+        yield f"{paths.seed} is left from first boot"
+    for path in sorted(paths.at("/boot").rglob(document.FILE)):
+        try:
+            seed = document.parse(path.read_bytes())
+        except (OSError, document.SeedError) as error:
+            yield f"{path} cannot be read: {error}"
+            continue
+        if seed and document.has_secrets(seed):
+            yield f"{path} still holds the secrets of the seed"
 
 
 def _is_unfinished(path: Path) -> bool:
