@@ -35,7 +35,7 @@ def answer(paths: Paths, *, within: float) -> dict[str, Any]:
         "undone": [step.name for step in STEPS if journal.facts(step.name) is None],
         "failed": system.failed_units(),
         "identity": identity(paths),
-        "kolibri": _kolibri(paths, wanted),
+        "kolibri": _kolibri(paths, wanted, journal),
         "leftovers": leftovers(paths),
         "firmware": system.firmware(paths),
     }
@@ -48,10 +48,12 @@ def _ended(*, within: float) -> str:
     return state
 
 
-def _kolibri(paths: Paths, wanted: Settings | None) -> dict[str, Any] | None:
+def _kolibri(paths: Paths, wanted: Settings | None, journal: Journal) -> dict[str, Any] | None:
     """What Kolibri's database shows, by SQL; nothing on a device that shall have no facility."""
     if wanted is None or wanted.kolibri is None or wanted.facility is None:
         return None
+    # A seed may have named another administrator than the recipe.
+    admin = (journal.facts("facility") or {}).get("admin", wanted.facility.admin)
     try:
         state = kolibri_db.provisioning(paths.at(wanted.kolibri.home))
     except sqlite3.Error as error:
@@ -59,5 +61,5 @@ def _kolibri(paths: Paths, wanted: Settings | None) -> dict[str, Any] | None:
     return {
         "facilities": [facility for facility, _, _ in state.facilities],
         "superusers": list(state.superusers),
-        "problem": "" if state.complete(wanted.facility.admin) else "Kolibri does not say that it is provisioned",
+        "problem": "" if state.complete(admin) else "Kolibri does not say that it is provisioned",
     }
