@@ -193,6 +193,7 @@ def test_a_person_runs_an_image_and_nothing_is_written_to_it(
         firmware=Firmware.BIOS,
         ports=(22, 8080),
         scratch=tmp_path,
+        seed=None,
         reporter=Listening(),
     )
     assert status == 0
