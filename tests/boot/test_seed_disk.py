@@ -32,7 +32,8 @@ class Machine:
             env=dict(os.environ),
         )
         self.said = ""
-        Thread(target=self._listen, daemon=True).start()
+        self._listener = Thread(target=self._listen, daemon=True)
+        self._listener.start()
 
     def _listen(self) -> None:
         assert self.process.stdout is not None
@@ -67,6 +68,12 @@ class Machine:
         self.process.stdin.flush()
         self.process.wait()
 
+    def end(self) -> None:
+        """Whatever state it is in."""
+        with self.process:
+            self.process.kill()
+            self._listener.join()
+
 
 @pytest.mark.vm
 def test_a_seed_disk_is_taken_and_the_facility_has_the_id_that_was_known(default_image: Path, tmp_path: Path) -> None:
@@ -84,5 +91,4 @@ def test_a_seed_disk_is_taken_and_the_facility_has_the_id_that_was_known(default
         assert told["admin_password"] not in machine.said
         machine.switch_off()
     finally:
-        machine.process.kill()
-        machine.process.wait()
+        machine.end()

@@ -149,4 +149,6 @@ def test_inspect_hears_it_from_the_image_itself(default_image: Path, manifest: M
 
 
 def test_the_finished_image_carries_no_identity(default_image: Path) -> None:
-    assert json.loads(satchel("audit", str(default_image), "--json")) == []
+    told = json.loads(satchel("audit", str(default_image), "--json"))
+    assert (told["passed"], told["findings"], told["waived"]) == (True, [], [])
+    assert {each["place"] for each in told["looked_at"]} == {"esp", "root", "content", "data"}
