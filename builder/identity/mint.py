@@ -16,7 +16,7 @@ from builder.identity.sheet import letters
 from builder.identity.sites import SiteList
 
 _LIKE_A_NUMBER_OR_DATE: Final = re.compile(r"[0-9E-]*|(JAN|FEB|MAR|APR|MAY|SEP|DEC)[0-9-]*")
-"""Codes that a spreadsheet might turn into something else; one in a thousand."""
+"""Codes that a spreadsheet might turn into something else: one in eight thousand, (10/31)^8."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
