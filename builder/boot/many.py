@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
+
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from builder.boot import card
 from builder.boot.answer import Identity
@@ -20,8 +23,11 @@ from builder.boot.outcome import NoReport, Outcome
 from builder.boot.powercut.start import direct_options
 from builder.boot.session import session
 from builder.boot.side_by_side import for_each
-from builder.boot.subject import Subject
+from builder.boot.subject import Subject, stamp
 from builder.disk.read import Table
+
+RESULTS: Final = "clones.jsonl"
+"""A line for each device, so that a run that was broken off goes on where it was."""
 
 COLUMNS: Final = {
     "facility_code": "code",
@@ -40,11 +46,14 @@ _WIDEST: Final = 8
 _MEMORY_MIB: Final = 1024
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Clone:
+class Clone(BaseModel):
     """One device after its first boot, or why there is none."""
 
+    model_config = ConfigDict(frozen=True)
+
     name: str
+    image: str
+    """What tells the image that it was made of from others; see `stamp`."""
     identity: Identity | None = None
     problem: str = ""
 
@@ -77,25 +86,45 @@ class Clones:
 def boot_many(subject: Subject, table: Table, bench: Bench, *, count: int, together: bool) -> Clones:
     """Boot `count` cards for the first time, each in a computer of its own, until first boot is done.
 
-    The kernel is started without the firmware's loaders: that those work, the boot test proves.
+    The kernel is started without the firmware's loaders: that those work, the boot test proves. A device of the same
+    image that an earlier run left in the bench's logs is not made again, unless it failed.
 
     Raises:
         CommandFailed: a machine could not be made or started.
     """
-    names = [f"clone-{number:0{len(str(count))}}" for number in range(1, count + 1)]
-    found: dict[str, Clone] = {}
+    image, kept = stamp(subject.image), bench.logs / RESULTS
+    names = [f"clone-{number:03}" for number in range(1, count + 1)]
+    found = {clone.name: clone for clone in load(kept) if clone.image == image and clone.identity}
+    wanted = [name for name in names if name not in found]
+    if len(wanted) < count:
+        bench.reporter.note(f"{count - len(wanted)} of {count} devices became somebody earlier")
 
     def keep(clone: Clone) -> None:
         found[clone.name] = clone
+        with kept.open("a", encoding="utf-8") as file:
+            file.write(clone.model_dump_json() + "\n")
 
     def boot(name: str) -> Clone:
-        return _boot(name, subject, table, bench)
+        identity, problem = _boot(name, subject, table, bench)
+        return Clone(name=name, image=image, identity=identity, problem=problem)
 
-    for_each(names, boot, bench, title="first boots", unit=" devices", together=together, heard=keep)
+    for_each(wanted, boot, bench, title="first boots", unit=" devices", together=together, heard=keep)
     return Clones(image=subject.image.name, clones=tuple(found[name] for name in names))
 
 
-def _boot(name: str, subject: Subject, table: Table, bench: Bench, *, again: bool = True) -> Clone:
+def load(path: Path) -> tuple[Clone, ...]:
+    """The devices in a file of results. A line that was cut off counts nothing."""
+    found = []
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+        with suppress(ValidationError):
+            found.append(Clone.model_validate_json(line))
+    return tuple(found)
+
+
+def _boot(
+    name: str, subject: Subject, table: Table, bench: Bench, *, again: bool = True
+) -> tuple[Identity | None, str]:
+    """Whom the device became, or nobody and why."""
     with TemporaryDirectory(prefix=f"{name}-", dir=bench.scratch) as made:
         directory = Path(made)
         sandbox = card.insert(
@@ -116,10 +145,10 @@ def _boot(name: str, subject: Subject, table: Table, bench: Bench, *, again: boo
         except NoReport as silence:
             if silence.outcome is Outcome.STALLED and again:
                 return _boot(name, subject, table, bench, again=False)
-            return Clone(name=name, problem=str(silence).partition("\n")[0])
+            return None, str(silence).partition("\n")[0]
     if answer.undone or answer.state != "active":
-        return Clone(name=name, problem=f"first boot is {answer.state}; not done: {', '.join(answer.undone)}")
-    return Clone(name=name, identity=answer.identity)
+        return None, f"first boot is {answer.state}; not done: {', '.join(answer.undone)}"
+    return answer.identity, ""
 
 
 def to_text(result: Clones) -> str:

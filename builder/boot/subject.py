@@ -1,4 +1,4 @@
-"""What the boot test is about: the facts of one image, as its manifest tells them, and the firmware it claims. Pure."""
+"""What the boot test is about: the facts of one image, as its manifest tells them, and the firmware it claims."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from builder.disk.image import disk_image
 from builder.recipe.model import Check
 
 
@@ -59,3 +60,9 @@ class Subject:
     disk_ids: Mapping[str, str]
     """The image's own ids of its disk, partitions and file systems, by field of a device's identity, if the image
     claims that every device gets others."""
+
+
+def stamp(image: Path) -> str:
+    """What changes when an image is made anew."""
+    facts = [path.stat() for path in disk_image(image).files]
+    return " ".join(f"{fact.st_size}:{fact.st_mtime_ns}" for fact in facts)

@@ -69,7 +69,8 @@ def declare(family: Verbs) -> None:
         metavar="N",
         type=int,
         choices=range(2, 1000),
-        help="instead: boot N devices for the first time, and show in a table that they share nothing",
+        help="instead: boot N devices for the first time, and show in a table that they share nothing; a run that was"
+        " broken off goes on",
     )
     verb.add_argument(
         "--power-cuts",

@@ -20,9 +20,8 @@ from builder.boot.powercut.log import Log, count, read
 from builder.boot.powercut.medium import Fate, extents
 from builder.boot.powercut.qcow2 import Layer, write_layer
 from builder.boot.session import session
-from builder.boot.subject import Subject
+from builder.boot.subject import Subject, stamp
 from builder.boot.verdict import judge
-from builder.disk.image import disk_image
 from builder.errors import BootTestFailed, CommandFailed
 
 _STEP: Final = re.compile(r"^\[\d+/\d+\] (.+)$", re.MULTILINE)
@@ -69,12 +68,6 @@ class Recording(BaseModel):
     def band_at(self, position: int) -> Band:
         """The stretch in which the entry before a position lies."""
         return [band for band in self.bands if band.start < max(position, 1)][-1]
-
-
-def stamp(image: Path) -> str:
-    """What changes when an image is made anew."""
-    facts = [path.stat() for path in disk_image(image).files]
-    return " ".join(f"{fact.st_size}:{fact.st_mtime_ns}" for fact in facts)
 
 
 def load(directory: Path, image: Path) -> Recording | None:

@@ -11,8 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from builder.boot import card
 from builder.boot.diary import Bench
 from builder.boot.machine import MACHINE
-from builder.boot.powercut.recording import stamp
-from builder.boot.subject import Gift, Subject
+from builder.boot.subject import Gift, Subject, stamp
 
 _IMAGE: Final = "seeded.img"
 _FACTS: Final = "seeded.json"

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from builder.boot.answer import Identity
-from builder.boot.many import Clone, Clones, to_dict, to_text
+from builder.boot.many import Clone, Clones, load, to_dict, to_text
 
 
 def clone(number: int, **other: object) -> Clone:
     fields = {"machine_id": f"{number:032x}", "hostname": f"host-{number}", "disk_guid": f"guid-{number}"}
     keys = {"ssh_host_keys": {"ed25519": f"SHA256:{number}key"}}
-    return Clone(name=f"clone-{number}", identity=Identity.model_validate({**fields, **keys, **other}))
+    return Clone(name=f"clone-{number}", image="1:2", identity=Identity.model_validate({**fields, **keys, **other}))
 
 
 def result(*clones: Clone) -> Clones:
@@ -37,10 +39,18 @@ def test_a_field_that_one_device_lacks_is_not_its_own() -> None:
 
 
 def test_a_device_that_did_not_come_up_fails_all_and_says_why() -> None:
-    found = result(clone(1), Clone(name="clone-2", problem="timeout: no report came in time"))
+    found = result(clone(1), Clone(name="clone-2", image="1:2", problem="timeout: no report came in time"))
     assert not found.passed
     assert "clone-2  timeout: no report came in time" in to_text(found)
 
 
 def test_no_devices_prove_nothing() -> None:
     assert not result().passed
+
+
+def test_a_line_that_was_cut_off_loses_that_device_alone(tmp_path: Path) -> None:
+    kept = tmp_path / "clones.jsonl"
+    assert load(kept) == ()
+    one, other = (clone(number).model_dump_json() for number in (1, 2))
+    kept.write_text(f"{one}\n{other[:40]}")
+    assert load(kept) == (clone(1),)

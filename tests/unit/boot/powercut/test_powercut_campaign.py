@@ -12,8 +12,7 @@ from builder.boot.diary import Bench, Patience
 from builder.boot.machine import Acceleration
 from builder.boot.powercut.campaign import run
 from builder.boot.powercut.medium import Kind, Point
-from builder.boot.powercut.recording import stamp
-from builder.boot.subject import Firmware, Subject
+from builder.boot.subject import Firmware, Subject, stamp
 from builder.disk.read import Table
 from builder.errors import UsageError
 from builder.host.tools import Tools
