@@ -71,6 +71,15 @@ class Card:
         )
         return (self.directory / "started").read_text().splitlines()
 
+    def mend(self) -> None:
+        """Run `mend` as at a start of the device."""
+        systems = [f"{kind}:/job/card/{name}" for name, kind in SYSTEMS.items()]
+        mounts = (
+            Mount(target="/job/card", source=self.directory, writable=True),
+            Mount(target="/job/own-disk", source=LIBRARY),
+        )
+        self.bench.tools.sandbox(*mounts).run(("sh", "/job/own-disk/mend", *systems), why="mend the card")
+
     def table(self) -> dict[str, Any]:
         """The table as sfdisk reads it."""
         done = subprocess.run(("sfdisk", "--json", self.disk), capture_output=True, text=True, check=True)

@@ -105,6 +105,26 @@ def test_a_btrfs_with_a_log_that_cannot_be_worked_off_is_left_alone(bench: Bench
     assert card.ids()["disk"] == image["disk"], "so that the next start tries again"
 
 
+@pytest.mark.parametrize("torn", [range(512, 2048), range(4096)])
+def test_a_btrfs_whose_first_superblock_was_torn_gets_it_back(bench: Bench, torn: range) -> None:
+    card = flash(bench)
+    root = card.directory / "root"
+    before = root.read_bytes()
+    card.mend()
+    assert root.read_bytes() == before, "a whole one is not touched"
+    with root.open("r+b") as file:
+        file.seek(0x10000 + torn.start)
+        file.write(bytes(len(torn)))
+    with pytest.raises(CommandFailed):
+        card.check_systems()
+    card.mend()
+    card.check_systems()
+    image = card.ids()
+    card.start(image["disk"])
+    assert unchanged(image, card.ids()) == set()
+    card.check()
+
+
 @pytest.mark.parametrize("new", ["first", "second"])
 def test_a_table_of_which_one_copy_is_new_is_one_of_both(bench: Bench, new: str) -> None:
     card = flash(bench)
