@@ -55,7 +55,7 @@ def run(
         together: Whether two machines may run at once.
 
     Raises:
-        UsageError: the point that is wanted is none of a recording that is there.
+        UsageError: the point that is wanted is none of a recording that is there, or what is there is of another image.
         BootTestFailed: the recording failed.
         CommandFailed: a machine could not be made or started.
     """
@@ -88,8 +88,10 @@ def _recorded(subject: Subject, bench: Bench, *, again: bool) -> tuple[Recording
                 hint="make one with --power-cuts N",
             )
         if (directory / RESULTS).exists():
-            bench.reporter.note("the image is another one than before: what was visited is forgotten")
-            (directory / RESULTS).unlink()
+            raise UsageError(
+                f"{directory} holds what power cuts showed of another image",
+                hint="choose another --report DIR; or remove this one, which may be hours of work",
+            )
         with bench.reporter.step("record a first boot"):
             recording = recordings.record(subject, bench, directory)
     return recording, read(directory / recordings.LOG_NAME)

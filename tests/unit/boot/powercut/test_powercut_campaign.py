@@ -24,7 +24,7 @@ from .test_powercut_judgement import RECORDING
 TABLE = Table(kind="gpt", size_bytes=0, sector_bytes=512, partitions=())
 
 
-def try_point(directory: Path, point: Point) -> None:
+def try_point(directory: Path, point: Point | None, *, points: int = 0) -> None:
     image = directory / "an.img"
     subject = Subject(
         image=image,
@@ -48,7 +48,7 @@ def try_point(directory: Path, point: Point) -> None:
         reporter=Reporter(),
         cancelled=threading.Event(),
     )
-    run(subject, TABLE, bench, points=0, seed=1, only=point, together=False)
+    run(subject, TABLE, bench, points=points, seed=1, only=point, together=False)
 
 
 def test_a_point_without_a_recording_means_nothing(tmp_path: Path) -> None:
@@ -64,3 +64,13 @@ def test_a_point_behind_the_end_of_the_recording_is_refused(tmp_path: Path) -> N
     (tmp_path / "recording.json").write_text(kept.model_dump_json())
     with pytest.raises(UsageError, match="which has 1 requests"):
         try_point(tmp_path, Point(position=2, kind=Kind.ALL))
+
+
+def test_what_was_found_out_about_another_image_is_not_thrown_away(tmp_path: Path) -> None:
+    write_log(tmp_path / "writes.log", ("write", 0, sectors("a")))
+    (tmp_path / "an.img").touch()
+    (tmp_path / "recording.json").write_text(RECORDING.model_copy(update={"image": "1:1"}).model_dump_json())
+    (tmp_path / "visits.jsonl").write_text("hours of work\n")
+    with pytest.raises(UsageError, match="of another image"):
+        try_point(tmp_path, None, points=1)
+    assert (tmp_path / "visits.jsonl").read_text() == "hours of work\n"
