@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from builder.boot.diary import Bench
@@ -15,7 +16,7 @@ from builder.boot.powercut.log import Log, read
 from builder.boot.powercut.medium import Point
 from builder.boot.powercut.recording import Recording
 from builder.boot.powercut.results import Visit
-from builder.boot.powercut.seeded import with_seed
+from builder.boot.powercut.seeded import is_of_another, with_seed
 from builder.boot.powercut.visit import Expedition, visit
 from builder.boot.side_by_side import for_each
 from builder.boot.subject import Subject
@@ -60,6 +61,9 @@ def run(
         CommandFailed: a machine could not be made or started.
     """
     directory = bench.logs
+    if (directory / RESULTS).exists() and is_of_another(subject, directory):
+        # Before the copy is made anew: it belongs to what was found out.
+        raise _of_another(directory)
     image, subject = subject.image.name, with_seed(subject, bench, directory)
     recording, log = _recorded(subject, bench, again=only is not None)
     if only is not None and only.position > recording.entries:
@@ -88,13 +92,17 @@ def _recorded(subject: Subject, bench: Bench, *, again: bool) -> tuple[Recording
                 hint="make one with --power-cuts N",
             )
         if (directory / RESULTS).exists():
-            raise UsageError(
-                f"{directory} holds what power cuts showed of another image",
-                hint="choose another --report DIR; or remove this one, which may be hours of work",
-            )
+            raise _of_another(directory)
         with bench.reporter.step("record a first boot"):
             recording = recordings.record(subject, bench, directory)
     return recording, read(directory / recordings.LOG_NAME)
+
+
+def _of_another(directory: Path) -> UsageError:
+    return UsageError(
+        f"{directory} holds what power cuts showed of another image",
+        hint="choose another --report DIR; or remove this one, which may be hours of work",
+    )
 
 
 def _visit_all(points: Sequence[Point], expedition: Expedition, *, together: bool) -> None:

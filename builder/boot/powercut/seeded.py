@@ -54,6 +54,12 @@ def with_seed(subject: Subject, bench: Bench, directory: Path) -> Subject:
     return replace(subject, image=copy, gift=told)
 
 
+def is_of_another(subject: Subject, directory: Path) -> bool:
+    """Whether the copy in a directory was made of another image than this one."""
+    kept = _kept(directory / _FACTS)
+    return kept is not None and kept.image != stamp(subject.image)
+
+
 def _kept(facts: Path) -> _Seeded | None:
     try:
         return _Seeded.model_validate_json(facts.read_bytes())

@@ -12,7 +12,7 @@ from builder.boot.diary import Bench, Patience
 from builder.boot.machine import Acceleration
 from builder.boot.powercut.campaign import run
 from builder.boot.powercut.medium import Kind, Point
-from builder.boot.subject import Firmware, Subject, stamp
+from builder.boot.subject import Firmware, Gift, Subject, stamp
 from builder.disk.read import Table
 from builder.errors import UsageError
 from builder.host.tools import Tools
@@ -24,7 +24,7 @@ from .test_powercut_judgement import RECORDING
 TABLE = Table(kind="gpt", size_bytes=0, sector_bytes=512, partitions=())
 
 
-def try_point(directory: Path, point: Point | None, *, points: int = 0) -> None:
+def try_point(directory: Path, point: Point | None, *, points: int = 0, gift: Gift | None = None) -> None:
     image = directory / "an.img"
     subject = Subject(
         image=image,
@@ -35,7 +35,7 @@ def try_point(directory: Path, point: Point | None, *, points: int = 0) -> None:
         ports=(),
         grown=None,
         card_bytes=1,
-        gift=None,
+        gift=gift,
         disk_ids={},
     )
     accelerator = Accelerator(kind=Acceleration.TCG, reason="a test")
@@ -74,3 +74,16 @@ def test_what_was_found_out_about_another_image_is_not_thrown_away(tmp_path: Pat
     with pytest.raises(UsageError, match="of another image"):
         try_point(tmp_path, None, points=1)
     assert (tmp_path / "visits.jsonl").read_text() == "hours of work\n"
+
+
+def test_the_seeded_copy_of_another_image_stays_as_well(tmp_path: Path) -> None:
+    (tmp_path / "an.img").touch()
+    kept = '{"image": "1:1", "expected": {}, "secrets": []}'
+    (tmp_path / "seeded.json").write_text(kept)
+    (tmp_path / "seeded.img").write_text("a copy")
+    (tmp_path / "visits.jsonl").write_text("hours of work\n")
+    gift = Gift(offset_bytes=0, data=b"seed", expected={}, secrets=())
+    with pytest.raises(UsageError, match="of another image"):
+        try_point(tmp_path, None, points=1, gift=gift)
+    assert (tmp_path / "seeded.json").read_text() == kept
+    assert (tmp_path / "seeded.img").read_text() == "a copy"
