@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from builder.boot import card
 from builder.boot.answer import Identity
 from builder.boot.diary import Bench
+from builder.boot.kept import kept_in
 from builder.boot.machine import MachineSpec
 from builder.boot.outcome import NoReport, Outcome
 from builder.boot.powercut.start import direct_options
@@ -113,12 +113,8 @@ def boot_many(subject: Subject, table: Table, bench: Bench, *, count: int, toget
 
 
 def load(path: Path) -> tuple[Clone, ...]:
-    """The devices in a file of results. A line that was cut off counts nothing."""
-    found = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
-        with suppress(ValidationError):
-            found.append(Clone.model_validate_json(line))
-    return tuple(found)
+    """The devices in a file of results."""
+    return tuple(kept_in(path, Clone))
 
 
 def _boot(

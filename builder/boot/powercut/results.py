@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from builder.boot.answer import Identity
+from builder.boot.kept import kept_in
 from builder.boot.powercut.judgement import Fault, Outcome, differences, worst
 from builder.boot.powercut.medium import Kind
 from builder.boot.powercut.recording import Recording
@@ -44,15 +45,8 @@ class Visit(BaseModel):
 
 
 def load(path: Path) -> tuple[Visit, ...]:
-    """The visits in a file; of a point that was visited again the newest. A line that was cut off counts nothing."""
-    found: dict[str, Visit] = {}
-    for line in path.read_text().splitlines() if path.exists() else ():
-        try:
-            visit = Visit.model_validate_json(line)
-        except ValidationError:
-            continue
-        found[visit.name] = visit
-    return tuple(found.values())
+    """The visits in a file; of a point that was visited again the newest."""
+    return tuple({visit.name: visit for visit in kept_in(path, Visit)}.values())
 
 
 def keep(path: Path, visit: Visit) -> None:
