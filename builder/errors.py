@@ -164,6 +164,33 @@ class SitesError(SatchelError):
         super().__init__(_listed(self.problems))
 
 
+class FlashFailed(SatchelError):
+    """Cards of a batch are not what they should be; all of them are named."""
+
+    exit_code = 12
+    meaning = "cards are not done (all of them are named)"
+
+
+class FlashRefused(SatchelError):
+    """A disk must not be written to; nothing was."""
+
+    exit_code = 13
+    meaning = "a disk must not be written to, or was not confirmed; nothing was written"
+
+
+class LedgerError(SatchelError):
+    """The ledger cannot be read or written, or is not whole."""
+
+    exit_code = 14
+    meaning = "the ledger cannot be used, or was changed"
+
+    @classmethod
+    def of(cls, error: Exception, message: str) -> LedgerError:
+        """From what the database said, without the statement that it said it about."""
+        first, _, rest = str(getattr(error, "orig", None) or error).strip().partition("\n")
+        return cls(f"{message}: {first or 'no reason given'}", details=rest or None)
+
+
 def exit_codes() -> dict[int, str]:
     """Every exit code with its meaning, taken from the classes that own them."""
     classes: list[type[SatchelError]] = [SatchelError, *SatchelError.__subclasses__()]
