@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Literal, TextIO
+from typing import Literal, Never, TextIO
 
 from tqdm import tqdm
 
@@ -21,6 +21,16 @@ from builder.units import format_duration
 
 Advance = Callable[[int], None]
 Style = Literal["auto", "plain", "json", "none"]
+
+
+class Board:
+    """A line for each of several things that go on at once. Silent; the base class of those that are seen."""
+
+    def show(self, name: str, says: str, *, done: int = 0, total: int = 0, slot: str = "", remark: str = "") -> None:
+        """What one of them is doing, how much of that is done, in bytes, and what is odd about it."""
+
+    def tell(self, name: str, text: str, *, ok: bool, **facts: object) -> None:
+        """One of them has come to its end: a line that stays, a sound where it may be heard, facts for programs."""
 
 
 class Reporter:
@@ -43,6 +53,12 @@ class Reporter:
         """A measurable piece of work inside a step; yields a function to be called with each amount done."""
         del name, total, unit
         yield lambda _done: None
+
+    @contextmanager
+    def board(self, names: Sequence[str]) -> Iterator[Board]:
+        """Several things that go on at once, each with a line of its own."""
+        del names
+        yield Board()
 
     def note(self, text: str) -> None:
         """One line that a person should see."""
@@ -111,8 +127,52 @@ class PlainReporter(Reporter):
         mark = "" if ok else "  FAILED"
         self._write(f"{format_duration(seconds):>12}  {name}{self._details.pop(name, '')}{mark}")
 
+    @contextmanager
+    def board(self, names: Sequence[str]) -> Iterator[Board]:
+        del names
+        yield _PlainBoard(self._write)
+
     def _write(self, line: str) -> None:
         print(line, file=self._stream, flush=True)
+
+
+class _PlainBoard(Board):
+    """Only how things end."""
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self._write = write
+
+    def tell(self, name: str, text: str, *, ok: bool, **facts: object) -> None:
+        del facts
+        self._write(f"{'' if ok else 'FAILED':>12}  {name}: {text}")
+
+
+class _BarBoard(_PlainBoard):
+    """A moving bar for each."""
+
+    def __init__(self, write: Callable[[str], None], bars: Mapping[str, tqdm[Never]], stream: TextIO) -> None:
+        super().__init__(write)
+        self._bars, self._stream = bars, stream
+        self._said: dict[str, str] = {}
+
+    def show(self, name: str, says: str, *, done: int = 0, total: int = 0, slot: str = "", remark: str = "") -> None:
+        del slot
+        bar = self._bars[name]
+        if self._said.get(name) != says:
+            # Rate and remaining time are those of this phase.
+            bar.reset()
+            bar.total = total or None
+            # Where there is nothing to count, a rate and an empty bar would only confuse.
+            bar.bar_format = None if total else "{desc}"
+            bar.set_description_str(f"{name:>12}  {says}", refresh=False)
+            self._said[name] = says
+        bar.set_postfix_str(remark, refresh=False)
+        bar.n = done
+        bar.refresh()
+
+    def tell(self, name: str, text: str, *, ok: bool, **facts: object) -> None:
+        super().tell(name, text, ok=ok, **facts)
+        self._stream.write("\a" if ok else "\a\a\a")
 
 
 class BarReporter(PlainReporter):
@@ -150,6 +210,49 @@ class BarReporter(PlainReporter):
 
             yield advance
 
+    @contextmanager
+    def board(self, names: Sequence[str]) -> Iterator[Board]:
+        self._stream.write("\r\033[K")
+        with ExitStack() as stack:
+            bars = {
+                name: stack.enter_context(
+                    tqdm(
+                        desc=f"{name:>12}",
+                        position=number,
+                        unit="B",
+                        unit_scale=True,
+                        unit_divisor=1024,
+                        leave=False,
+                        file=self._stream,
+                        dynamic_ncols=True,
+                    )
+                )
+                for number, name in enumerate(names)
+            }
+            yield _BarBoard(self._write, bars, self._stream)
+
+
+class _JsonBoard(Board):
+    """A line when something else is done, and twice a second."""
+
+    def __init__(self, emit: Callable[..., None], interval_s: float) -> None:
+        self._emit, self._interval_s = emit, interval_s
+        self._told: dict[str, tuple[str, float, float, int]] = {}
+
+    def show(self, name: str, says: str, *, done: int = 0, total: int = 0, slot: str = "", remark: str = "") -> None:
+        now = time.monotonic()
+        before, at, began, first = self._told.get(name, ("", 0.0, now, done))
+        if before != says or now - at >= self._interval_s:
+            began, first = (began, first) if before == says else (now, done)
+            self._told[name] = (says, now, began, first)
+            rate = (done - first) / (now - began) if now > began else None
+            eta_s = round((total - done) / rate, 1) if rate and total else None
+            rated = {"rate": None if rate is None else round(rate), "eta_s": eta_s}
+            self._emit("card", name=name, slot=slot, phase=says, done=done, total=total, remark=remark, **rated)
+
+    def tell(self, name: str, text: str, *, ok: bool, **facts: object) -> None:
+        self._emit("ended", name=name, text=text, ok=ok, **facts)
+
 
 class JsonReporter(Reporter):
     """One JSON object a line, for programs that watch a build."""
@@ -164,6 +267,11 @@ class JsonReporter(Reporter):
 
     def note(self, text: str) -> None:
         self._emit("note", text=text)
+
+    @contextmanager
+    def board(self, names: Sequence[str]) -> Iterator[Board]:
+        del names
+        yield _JsonBoard(self._emit, self.INTERVAL_S)
 
     def on_start(self, name: str, detail: str) -> None:
         self._emit("start", step=name, detail=detail)

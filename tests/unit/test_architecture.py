@@ -33,6 +33,19 @@ MAY_IMPORT = {
         "templates",
     },
     "ledger": {"errors", "units", "templates"},
+    "flash": {
+        "errors",
+        "units",
+        "checksums",
+        "disk",
+        "host",
+        "identity",
+        "ledger",
+        "manifest",
+        "progress",
+        "recipe",
+        "signing",
+    },
     "report": {"errors", "units", "templates", "disk", "lock", "plan", "recipe", "manifest"},
 }
 """Rooms that each room may use besides itself."""
@@ -58,6 +71,7 @@ STARTS_PROGRAMS = ("host/", "boot/process.py")
 PURE = (
     *("plan", "units.py", "errors.py", "disk/partuuid.py", "recipe/model.py", "recipe/shapes.py", "recipe/waiver.py"),
     *("recipe/semantics.py", "recipe/semantics_disk.py", "ledger/chain.py", "ledger/history.py", "ledger/export.py"),
+    *("flash/gpt.py", "flash/overlay.py", "flash/chunk.py", "flash/choosing.py", "flash/keeping.py"),
 )
 """No files, processes, clock, random numbers or environment."""
 

@@ -1,0 +1,1 @@
+"""What shall be on every card: anybody's image, read, checked and decoded once."""

