@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from builder.errors import EXIT_USAGE
 
@@ -15,6 +15,20 @@ _IMAGE_HELP = "an image file, or the name of a recipe for its image in dist/"
 
 class Parser(argparse.ArgumentParser):
     """Ends with our own exit code for wrong options, and with advice instead of the whole usage."""
+
+    mixes = False
+    """Whether several names may stand before, between and after options, where argparse alone wants them together."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse does it, but for a verb that mixes."""
+        if not self.mixes:
+            return super().parse_known_args(args, namespace)
+        # It calls this method again, for the options and then for the names.
+        self.mixes = False
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self.mixes = True
 
     def error(self, message: str) -> NoReturn:
         """Print what is wrong and where help is."""
