@@ -23,6 +23,7 @@ SETTINGS = Settings(
     on_new_machine="record",
     grow=None,
     esp=None,
+    keep=None,
     mounts=(),
 )
 

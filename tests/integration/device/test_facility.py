@@ -88,6 +88,7 @@ def sealed_device(tmp_path: Path, kolibri_venv: Path) -> Device:
         on_new_machine="record",
         grow=None,
         esp=None,
+        keep=None,
         mounts=("/", "/srv/content", "/srv/data"),
     )
     facts = {"machine_id": "ab" * 16, "code": "K7M3-Q2X1", "hostname": "kolibri-k7m3-q2x1"}

@@ -47,7 +47,7 @@ FILES: dict[str, dict[str, str]] = {
         "etc/generated": "",
     },
     "initramfs": {"boot/initrd.img-6": ""},
-    "users": {"etc/passwd": "", "home/technician/.profile": ""},
+    "users": {"etc/passwd": "", "srv/data/technician/.profile": ""},
     "pip /opt/kolibri": {
         f"{PACKAGES}/kolibri/main.py": "",
         f"{PACKAGES}/kolibri/__pycache__/main.cpython-313.pyc": "",
@@ -92,14 +92,14 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Tree:
 
 def line(file: str, text: str) -> str:
     """The line of a recipe file that holds a text, as people see it."""
-    lines = (RECIPES / "lib" / file).read_text().splitlines()
+    lines = (RECIPES / file).read_text().splitlines()
     number = next(number for number, found in enumerate(lines, start=1) if text in found)
-    place = RECIPES / "lib" / file
+    place = RECIPES / file
     shown = place.relative_to(Path.cwd()) if place.is_relative_to(Path.cwd()) else place
     return f"{shown}:{number}"
 
 
-PC, KOLIBRI = "debian-pc.yml", "kolibri.yml"
+PC, KOLIBRI, PRODUCT = "lib/debian-pc.yml", "lib/kolibri.yml", "kolibri-pc.yml"
 
 
 @pytest.mark.parametrize(
@@ -134,11 +134,11 @@ PC, KOLIBRI = "debian-pc.yml", "kolibri.yml"
         ("/boot/initrd.img-6", "the initramfs, made from what the layers below it brought", "initramfs"),
         (
             "/etc/passwd",
-            f"written when the accounts were made: technician ({line(PC, '- name: technician')}),"
+            f"written when the accounts were made: technician ({line(PRODUCT, 'name: technician')}),"
             f" kolibri ({line(KOLIBRI, '{name: kolibri, system')})",
             "users",
         ),
-        ("/home/technician/.profile", f"the home of technician ({line(PC, '- name: technician')})", "users"),
+        ("/srv/data/technician/.profile", f"the home of technician ({line(PRODUCT, 'name: technician')})", "users"),
         (
             f"/{PACKAGES}/kolibri/main.py",
             f"Python package kolibri 0.19.5 in application /opt/kolibri ({line(KOLIBRI, 'venv: /opt/kolibri')})",
@@ -169,7 +169,7 @@ def test_what_a_layer_changed_tells_who_was_there_before(tree: Tree) -> None:
     assert found.reason.startswith("the mount table of disk.partitions (")
     assert "(before that: package bash 5.2 (of the minimal Debian" in found.reason
     assert "made by layer base, then changed by layer system" in found.text()
-    assert f"on partition root ({line(PC, '- name: root')})" in found.text()
+    assert f"on partition root ({line(PRODUCT, '- name: root')})" in found.text()
 
 
 def test_an_overlay_names_its_source(tree: Tree) -> None:
@@ -206,7 +206,7 @@ def test_what_was_removed(tree: Tree) -> None:
     [
         ("/usr/sbin/shd", "did you mean /usr/sbin/sshd?"),
         ("sshd", "did you mean /usr/sbin/sshd?"),
-        ("/home/technicain/x", "did you mean /home/technician?"),
+        ("/srv/data/technicain/x", "did you mean /srv/data/technician?"),
         ("/boot/zzz", "/boot has efi, initrd.img-6"),
     ],
 )

@@ -39,7 +39,7 @@ STEPS = (
 )
 SETTINGS = Settings(
     recipe="r", hostname="box-{code}", facility=None, kolibri=None, console_users=(), minutes=30,
-    on_new_machine="record", grow=None, esp="/boot/efi", mounts=(),
+    on_new_machine="record", grow=None, esp="/boot/efi", keep=None, mounts=(),
 )  # fmt: skip
 MOUNTED = "1 0 254:3 / / rw - ext4 /dev/vda3 rw\n2 1 254:2 / /boot/efi rw - vfat /dev/vda2 rw\n"
 

@@ -25,6 +25,7 @@ SETTINGS = Settings(
     on_new_machine="record",
     grow="/srv/data",
     esp="/boot/efi",
+    keep=None,
     mounts=("/", "/boot/efi"),
 )
 MOUNTED = "1 0 0:1 / / rw - btrfs /dev/vda3 rw\n2 1 254:2 / /boot/efi rw - vfat /dev/vda2 rw\n"

@@ -30,7 +30,7 @@ def put(paths: Paths, place: str, text: str = "") -> None:
 
 
 def test_a_device_that_is_done_has_no_leftovers(tmp_path: Path) -> None:
-    assert leftovers(device(tmp_path)) == []
+    assert leftovers(device(tmp_path), None) == []
 
 
 def test_unfinished_files_are_found_wherever_first_boot_writes(tmp_path: Path) -> None:
@@ -39,7 +39,7 @@ def test_unfinished_files_are_found_wherever_first_boot_writes(tmp_path: Path) -
     put(paths, "/boot/efi/.satchel-report.txt.new")
     put(paths, "/etc/ssh/.satchel-x1/key", "a private key")
     put(paths, "/run/satchel-provision/provision.json")
-    found = " ".join(leftovers(paths))
+    found = " ".join(leftovers(paths, None))
     for name in (".hostname.new", ".satchel-report.txt.new", ".satchel-x1", "satchel-provision"):
         assert f"{name} is left" in found
 
@@ -49,7 +49,7 @@ def test_the_password_is_found_in_any_other_file(tmp_path: Path) -> None:
     put(paths, "/srv/kolibri/automatic_provision.json", f'{{"password": "{SECRET}"}}')
     put(paths, "/var/log/journal/system.journal", f"\0\0{SECRET}\0")
     put(paths, "/home/teacher/notes", "nothing of that kind")
-    found = leftovers(paths)
+    found = leftovers(paths, None)
     assert sorted(Path(sentence.split()[0]).name for sentence in found) == [
         "automatic_provision.json",
         "system.journal",
@@ -60,13 +60,13 @@ def test_what_came_with_the_image_is_not_looked_at(tmp_path: Path) -> None:
     paths = device(tmp_path)
     put(paths, "/etc/.old.new")
     os.utime(paths.at("/etc/.old.new"), (0, 0))
-    assert leftovers(paths) == []
+    assert leftovers(paths, None) == []
 
 
 def test_links_that_lead_nowhere_do_no_harm(tmp_path: Path) -> None:
     paths = device(tmp_path)
     paths.at("/etc/broken").symlink_to("/nowhere")
-    assert leftovers(paths) == []
+    assert leftovers(paths, None) == []
 
 
 def test_a_seed_that_still_has_its_secrets_is_found_however_old_it_is(tmp_path: Path) -> None:
@@ -75,10 +75,10 @@ def test_a_seed_that_still_has_its_secrets_is_found_however_old_it_is(tmp_path: 
     put(paths, "/boot/efi/satchel-seed.txt", document.render(seed).decode())
     os.utime(paths.at("/boot/efi/satchel-seed.txt"), (0, 0))
     put(paths, "/var/lib/satchel/seed.toml", "copy")
-    assert [text.partition(" ")[2] for text in leftovers(paths)] == [
+    assert [text.partition(" ")[2] for text in leftovers(paths, None)] == [
         "is left from first boot",
         "still holds the secrets of the seed",
     ]
     paths.seed.unlink()
     put(paths, "/boot/efi/satchel-seed.txt", document.render(document.without_secrets(seed)).decode())
-    assert leftovers(paths) == []
+    assert leftovers(paths, None) == []

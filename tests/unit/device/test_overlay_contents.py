@@ -27,6 +27,10 @@ def loaded() -> Loaded:
 @pytest.fixture(scope="module")
 def placed(loaded: Loaded) -> dict[str, Placed]:
     """Every file of every overlay of the recipe, by its path on the device."""
+    return placed_by(loaded)
+
+
+def placed_by(loaded: Loaded) -> dict[str, Placed]:
     layers = [
         OverlayLayer(overlay=overlay, loaded=loaded, directory=OVERLAYS / overlay.name)
         for overlay in loaded.recipe.overlays
@@ -43,8 +47,32 @@ def test_first_boot_understands_its_settings(placed: dict[str, Placed], tmp_path
     assert known.kolibri is not None
     assert known.kolibri.home == "/srv/data/kolibri"
     assert known.console_users == ("technician",)
-    assert (known.grow, known.esp) == ("/srv/data", "/boot/efi")
+    assert (known.grow, known.esp, known.keep) == ("/srv/data", "/boot/efi", "/srv/data")
     assert set(known.mounts) == {"/", "/home", "/var/log", "/boot/efi", "/srv/content", "/srv/data"}
+
+
+def test_a_partition_of_nothing_but_valuable_subvolumes_keeps_who_the_device_is(tmp_path: Path) -> None:
+    recipe = tmp_path / "subvolumes.yml"
+    recipe.write_text(
+        f"""\
+version: 1
+name: subvolumes
+description: What is valuable is a subvolume
+extends: [{ROOT}/recipes/lib/debian-pc.yml]
+disk:
+  partitions:
+    - name: data
+      size: 512MiB
+      grow: true
+      filesystem: btrfs
+      subvolumes:
+        - {{name: "@one", mount: /srv/one, data: valuable}}
+        - {{name: "@two", mount: /srv/two, data: valuable}}
+"""
+    )
+    path = tmp_path / "firstboot.json"
+    path.write_bytes(placed_by(load_recipe(recipe))["usr/lib/satchel/firstboot.json"].data)
+    assert settings.load(path).keep == "/srv/one"
 
 
 def test_the_checks_are_those_of_the_recipe(placed: dict[str, Placed], loaded: Loaded) -> None:

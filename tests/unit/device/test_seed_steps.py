@@ -57,6 +57,7 @@ SETTINGS = Settings(
     on_new_machine="record",
     grow=None,
     esp="/boot/efi",
+    keep=None,
     mounts=("/", "/boot/efi"),
 )
 SECRETS = (PASSWORD, "sesame-sesame")

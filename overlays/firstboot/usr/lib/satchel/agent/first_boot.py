@@ -36,7 +36,7 @@ def answer(paths: Paths, *, within: float) -> dict[str, Any]:
         "failed": system.failed_units(),
         "identity": identity(paths),
         "kolibri": _kolibri(paths, wanted, journal),
-        "leftovers": leftovers(paths),
+        "leftovers": leftovers(paths, wanted),
         "firmware": system.firmware(paths),
     }
 

@@ -7,8 +7,9 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from device import files
+from device import files, keepsake
 from device.paths import Paths
+from device.settings import Settings
 from seed import document
 
 _PLACES = ("/boot", "/etc", "/home", "/root", "/run", "/srv", "/tmp", "/var")
@@ -19,10 +20,10 @@ _PROVISION = "satchel-provision"
 """The directory of the provisioning file, which holds the password."""
 
 
-def leftovers(paths: Paths) -> list[str]:
-    """A sentence for each; nothing when all is clean."""
+def leftovers(paths: Paths, settings: Settings | None) -> list[str]:
+    """A sentence for each; nothing when all is clean. Without settings no place is one for a keepsake."""
     password = (files.read(paths.admin_password) or "").encode()
-    rightful = {paths.admin_password, paths.issue}
+    rightful = {paths.admin_password, paths.issue, settings and keepsake.place(paths, settings)}
     found = []
     for path in _new_entries(paths):
         if _is_unfinished(path):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from clones import change, own
 from clones.change import Change
-from device import accounts, files
+from device import accounts, files, keepsake
 from device.settings import Kolibri
 from firstboot.device import Device
 from firstboot.journal import Journal
@@ -20,6 +20,8 @@ def run(device: Device, wanted: Change) -> None:
         target = kept_home(paths.at(kolibri.home), wanted)
         aside = str(target.relative_to(paths.root))
         _set_aside(paths.at(kolibri.home), target, kolibri)
+    # It would come back as who it was.
+    keepsake.forget(paths, device.settings)
     own.forget(paths, machine_id=wanted.machine_id)
     for path in (paths.identity, paths.admin_password, paths.admin_seen):
         path.unlink(missing_ok=True)

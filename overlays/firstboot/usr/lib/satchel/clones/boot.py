@@ -13,7 +13,7 @@ from dataclasses import replace
 from clones import afresh, change, fingerprint, fork, history, machine, policy, question, told
 from clones.question import Answer
 from clones.verdict import Comparison, Verdict, compare, merged
-from device import files
+from device import files, keepsake
 from device.commands import BASE_ENVIRONMENT
 from device.errors import DeviceError
 from firstboot import engine
@@ -147,11 +147,15 @@ def _carry_on(
 
 
 def write_report(device: Device) -> None:
-    """Write the report on the card again, with what is known now. Best effort: a full or missing card is no reason."""
+    """Write the report on the card again, with what is known now, and keep that with the data, too.
+
+    Best effort: a full or missing card is no reason to stay closed.
+    """
     try:
         report.run(device)
-    except OSError as error:
-        print(f"the report could not be written: {error}", flush=True)
+        keepsake.save(device.paths, device.settings, device.facts)
+    except (OSError, DeviceError) as error:
+        print(f"who this device is could not be written down: {error}", flush=True)
 
 
 def _why(found: Comparison) -> str:

@@ -24,7 +24,7 @@ from firstboot.steps import facility, kolibri_identity
 
 _PROGRAM = "/usr/lib/satchel/kolibri/recreate_facility.py"
 _DEVICE_NAME_LENGTH = 50
-_AGAIN = ("hostname", "ssh-keys", "tls-key", "kolibri-identity", "machine", "identity", "report")
+_AGAIN = ("hostname", "ssh-keys", "tls-key", "kolibri-identity", "machine", "identity", "keep-self", "report")
 """The steps of first boot that make again what a fork has taken away."""
 _MAP = "satchel_fork"
 _RECREATE_SECONDS = 3000.0

@@ -35,6 +35,11 @@ class Provisioning:
         """Nobody has provisioned it, not even partly."""
         return not (self.provisioned or self.facilities or self.superusers)
 
+    @property
+    def in_use(self) -> bool:
+        """Somebody's for some time: its people may have renamed the superuser, or imported further facilities."""
+        return bool(self.provisioned and self.facilities and self.superusers)
+
     def complete(self, admin: str) -> bool:
         """Exactly one facility, the named superuser, and Kolibri knows that it is provisioned."""
         return self.provisioned and len(self.facilities) == 1 and admin in self.superusers

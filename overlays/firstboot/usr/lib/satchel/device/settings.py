@@ -50,6 +50,8 @@ class Settings:
     """The mount point whose partition shall reach to the end of the disk."""
     esp: str | None
     """The mount point of the EFI system partition."""
+    keep: str | None
+    """The mount point of the first partition that is valuable, if there is one."""
     mounts: tuple[str, ...]
     """Every mount point that the recipe promises."""
 

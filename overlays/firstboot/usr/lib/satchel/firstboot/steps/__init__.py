@@ -6,11 +6,13 @@ from firstboot.engine import Step
 from firstboot.steps import (
     admin_password,
     code,
+    come_back,
     facility,
     forget_secrets,
     grow,
     hostname,
     identity,
+    keep_self,
     kolibri_identity,
     machine,
     machine_id,
@@ -25,6 +27,7 @@ from firstboot.steps import (
 
 STEPS = (
     Step(name="mounts", doing="looking for all parts of the disk", run=mounts.run),
+    Step(name="come-back", doing="looking for who this device was before", run=come_back.run),
     Step(name="seed", doing="looking for a seed", run=take_seed.run),
     Step(name="machine", doing="remembering the machine around the disk", run=machine.run),
     Step(name="machine-id", doing="making a machine id", run=machine_id.run),
@@ -39,6 +42,7 @@ STEPS = (
     Step(name="facility", doing="making the facility", run=facility.run),
     Step(name="site", doing="keeping what the seed says for others", run=site.run),
     Step(name="identity", doing="writing down who this device is", run=identity.run),
+    Step(name="keep-self", doing="keeping who this device is with its data", run=keep_self.run),
     Step(name="forget-secrets", doing="removing the secrets of the seed", run=forget_secrets.run),
     Step(name="report", doing="writing the report to the boot partition", run=report.run),
 )

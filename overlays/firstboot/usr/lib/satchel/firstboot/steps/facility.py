@@ -59,7 +59,8 @@ def run(device: Device) -> Facts:
         # Born elsewhere, as far as it can be: the ids of database and instance are made here, by Kolibri.
         set_up(device, kolibri)
         state = kolibri_db.provisioning(home)
-    if not state.complete(facility.admin):
+    came_back = bool(device.facts.get("came_back"))
+    if not (state.in_use if came_back else state.complete(facility.admin)):
         raise DeviceError(
             f"Kolibri is not properly provisioned: {len(state.facilities)} facilities, "
             f"super admins: {', '.join(state.superusers) or 'none'}, provisioned: {state.provisioned}",
@@ -68,8 +69,8 @@ def run(device: Device) -> Facts:
     if seed.facility.location:
         kolibri_db.set_location(home, seed.facility.location)
     files.write(home / kolibri_home.OWNER_MARK, "")
-    (only,) = state.facilities
-    return {**facts_of(home, state, only), "admin": facility.admin}
+    own = kolibri_db.own_facility(home) if came_back else state.facilities[0]
+    return {**facts_of(home, state, own), "admin": facility.admin}
 
 
 def facts_of(home: Path, state: kolibri_db.Provisioning, facility: tuple[str, str, str]) -> Facts:
