@@ -82,9 +82,9 @@ class Device:
         except OSError as error:
             raise MediumError.of(error, "open") from error
         if write_protected:
-            raise MediumError("open", "the card is write-protected", number=errno.EROFS)
+            raise MediumError("open", "the card is write-protected")
         if self._size == 0:
-            raise MediumError("open", "there is no card in the reader", number=errno.ENOMEDIUM)
+            raise MediumError("open", "there is no card in the reader")
 
     @property
     def size_bytes(self) -> int:
@@ -129,7 +129,7 @@ class Device:
                     continue
                 raise MediumError.of(error, operation, offset=offset + done) from error
             if count == 0:
-                raise MediumError(operation, "the card ends here", offset=offset + done, number=errno.ENOSPC)
+                raise MediumError(operation, "the card ends here", offset=offset + done)
             done += count
 
     def zero(self, offset: int, length: int) -> None:
@@ -153,7 +153,7 @@ class Device:
         A reader keeps its device when the card in it is changed. So a flush also says whose writes became durable.
         """
         if self.sequence != self._sequence:
-            raise MediumError("flush", "another card lies there by now", number=errno.ENOMEDIUM)
+            raise MediumError("flush", "another card lies there by now")
         try:
             os.fsync(self._descriptor)
         except OSError as error:

@@ -17,14 +17,12 @@ class MediumError(Exception):
     Attributes:
         operation: `read`, `write`, `zero`, `flush` or `open`.
         offset: The first byte of what could not be done; none where it has no place.
-        number: The errno, or 0 where the kernel named none.
         reason: In words.
     """
 
-    def __init__(self, operation: str, reason: str, *, offset: int | None = None, number: int = 0) -> None:
+    def __init__(self, operation: str, reason: str, *, offset: int | None = None) -> None:
         self.operation = operation
         self.offset = offset
-        self.number = number
         self.reason = reason
         where = f" at byte {offset:,}" if offset is not None else ""
         super().__init__(f"{operation} failed{where}: {reason}")
@@ -34,7 +32,7 @@ class MediumError(Exception):
         """From what the kernel said, in words that a technician can use."""
         number = error.errno or 0
         reason = _MEANINGS.get(number) or os.strerror(number)
-        return cls(operation, f"{reason} ({errno.errorcode.get(number, number)})", offset=offset, number=number)
+        return cls(operation, f"{reason} ({errno.errorcode.get(number, number)})", offset=offset)
 
 
 _MEANINGS = {

@@ -144,7 +144,7 @@ class Pen:
         ours = self.ours[: self._padded(piece.length)]
         zero = piece.index == TAIL or self._spool.is_zero(piece)
         if not zero and len(ours) == piece.length and not touches(self.patches, piece.offset, len(ours)):
-            shared = self._spool.shared(piece)
+            shared = self._spool.in_memory(piece.offset, piece.end)
             if shared is not None:
                 return shared, False
         if zero:

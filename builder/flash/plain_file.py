@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import errno
 import os
 import stat
 from pathlib import Path
@@ -63,13 +62,13 @@ class PlainFile:
             except OSError as error:
                 raise MediumError.of(error, "read", offset=offset + done) from error
             if count == 0:
-                raise MediumError("read", "the file ends here", offset=offset + done, number=errno.ENOSPC)
+                raise MediumError("read", "the file ends here", offset=offset + done)
             done += count
 
     def write(self, offset: int, data: memoryview) -> None:
         """Write a buffer."""
         if offset + len(data) > self._size:
-            raise MediumError("write", "the file ends here", offset=self._size, number=errno.ENOSPC)
+            raise MediumError("write", "the file ends here", offset=self._size)
         done = 0
         while done < len(data):
             try:

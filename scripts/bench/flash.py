@@ -25,6 +25,7 @@ from tempfile import TemporaryFile
 from typing import IO, Any, Final
 
 from build import RESULTS, machine
+from flashers import Bmaptool
 
 from builder.disk.blockmap import block_map
 from builder.disk.extents import Extent
@@ -266,7 +267,6 @@ def write(options: argparse.Namespace, slow: list[Run], quick: dict[str, list[Ru
         if run.ideal_s and run.ratio
     ]
     gib = mapped / 2 / (1 << 30)
-    version = subprocess.run(("bmaptool", "--version"), capture_output=True, text=True, check=True).stdout.strip()
     page = [
         "# Bulk flashing against what the cards allow, and against bmaptool",
         "",
@@ -286,7 +286,7 @@ def write(options: argparse.Namespace, slow: list[Run], quick: dict[str, list[Ru
         if fast_ratio
         else "",
         "",
-        f"## Four cards that take everything, against {version}",
+        f"## Four cards that take everything, against {Bmaptool().version()}",
         "",
         f"The image has {options.mapped // 2} MiB mapped. Bmaptool ran four times at once, and reads nothing back."
         f" Median of {options.rounds} rounds in turns. The aim was 4 times as fast without reading back, and faster"

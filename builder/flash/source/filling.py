@@ -11,7 +11,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import BinaryIO, Final
 
-from builder.disk.extents import Extent
 from builder.errors import ArtifactError, SatchelError
 from builder.flash.chunk import CHUNK, Chunk, MappedRange, chunks_of, total
 from builder.flash.compare import is_zero
@@ -176,7 +175,7 @@ def _of_frames(source: Source, spool: Spool, over: threading.Event) -> Iterator[
         descriptor = file.fileno()
 
         def unpack(frame: Frame, inside: Sequence[Chunk]) -> tuple[memoryview, bool]:
-            place = spool.place_of(Extent(frame.start, frame.length)) if total(inside) == frame.length else None
+            place = spool.in_memory(frame.start, frame.end) if total(inside) == frame.length else None
             into = memoryview(bytearray(frame.length)) if place is None else place
             decode(os.pread(descriptor, frame.packed, frame.at), into)
             return into, place is not None

@@ -16,7 +16,6 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Final
 
-from builder.disk.extents import Extent
 from builder.errors import HostError, SatchelError
 from builder.flash.chunk import Chunk
 from builder.host.places import cache_directory
@@ -103,16 +102,13 @@ class Spool:
             except OSError as error:
                 raise HostError(f"the unpacked image cannot be kept: {error.strerror}", hint=_ROOM) from error
 
-    def shared(self, chunk: Chunk) -> memoryview | None:
-        """A chunk as it lies in memory, not to be written to; none where it lies elsewhere.
+    def in_memory(self, start: int, end: int) -> memoryview | None:
+        """A part of the image where it lies, or shall lie, in memory; to be written to only by whoever unpacks it.
 
-        A file could be cut short meanwhile, and touching what is no more would end the process.
+        None where it lies elsewhere: a file could be cut short meanwhile, and touching what is no more would end the
+        process.
         """
-        return self._memory[chunk.offset : chunk.end] if self._memory else None
-
-    def place_of(self, extent: Extent) -> memoryview | None:
-        """Where a part of the image comes to lie in memory, for whoever unpacks it; none where it lies elsewhere."""
-        return self._memory[extent.start : extent.end] if self._memory else None
+        return self._memory[start:end] if self._memory else None
 
     def read(self, offset: int, into: memoryview) -> None:
         """Fill a buffer from the image. What was never written reads as zeros."""

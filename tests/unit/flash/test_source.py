@@ -17,6 +17,8 @@ from builder.disk.extents import Extent
 from builder.disk.publish import publish
 from builder.errors import ArtifactError
 from builder.flash.chunk import CHUNK
+from builder.flash.journey import Order, travel
+from builder.flash.pulse import Pulse
 from builder.flash.source.decode import Packing, frames_of, packing_of
 from builder.flash.source.filling import spooled
 from builder.flash.source.image import Source, look_at
@@ -24,7 +26,7 @@ from builder.flash.source.spool import Spool
 from builder.progress import Reporter
 from builder.units import MIB
 
-from .media import patterned
+from .media import Card, patterned
 
 IMAGE = patterned(CHUNK) + bytes(CHUNK + 4096) + patterned(MIB)
 MAPPED = (Extent(0, CHUNK), Extent(2 * CHUNK + 4096, MIB))
@@ -84,6 +86,17 @@ def test_an_image_that_was_packed_with_a_long_window_comes_out(tmp_path: Path) -
         writer.write(IMAGE)
     with spooled(look(path), Reporter()) as spool:
         assert read(spool) == IMAGE
+
+
+@pytest.mark.parametrize("name", ["an.img", "an.img.zst"])
+def test_a_card_gets_what_is_in_the_image_and_not_only_what_the_spool_says(name: str, tmp_path: Path) -> None:
+    """Reading back compares with the spool, which is the file itself, or lies in memory."""
+    published(tmp_path)
+    card = Card(4 * CHUNK, fill=0)
+    with spooled(look(tmp_path / name), Reporter()) as spool:
+        travel(card, Order(spool=spool), Pulse(), cancelled=threading.Event())
+    for extent in MAPPED:
+        assert card.data[extent.start : extent.end] == IMAGE[extent.start : extent.end]
 
 
 def test_an_image_of_ours_is_unpacked_by_its_frames(tmp_path: Path) -> None:
