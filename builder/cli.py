@@ -25,6 +25,7 @@ FAMILIES: Final = {
     "verifying": ("verify",),
     "signing": ("sign", "verify-signature"),
     "sites": ("sites",),
+    "masters": ("master",),
     "caching": ("cache",),
     "knowing": ("explain", "schema", "doctor", "completion"),
 }

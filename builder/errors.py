@@ -191,6 +191,13 @@ class LedgerError(SatchelError):
         return cls(f"{message}: {first or 'no reason given'}", details=rest or None)
 
 
+class MasterError(SatchelError):
+    """A used Kolibri home is not what it should be, is in use, or was not given up."""
+
+    exit_code = 16
+    meaning = "a master is in use, unfit or was not confirmed; it is not sealed"
+
+
 def exit_codes() -> dict[int, str]:
     """Every exit code with its meaning, taken from the classes that own them."""
     classes: list[type[SatchelError]] = [SatchelError, *SatchelError.__subclasses__()]

@@ -18,22 +18,16 @@ from typing import Final
 from builder.errors import BuildFailed
 from builder.kolibri.command import KolibriCommand, Runner
 from builder.kolibri.home import account, in_tree
-from builder.kolibri.traces import common_texts, identities, needles_found, unsealed
+from builder.kolibri.leftovers import remove_leftovers
+from builder.kolibri.names import identities
+from builder.kolibri.search import common_texts, needles_found
+from builder.kolibri.traces import unsealed
 from builder.recipe.model import Kolibri
 
 PRISTINE: Final = ".sealed-home"
 """Beside the content: a copy of the sealed home's files, to restore from as long as a device is not provisioned."""
 
-_REMOVED: Final = (
-    "process_cache", "media", "logs", "backups", "server.pid", "process_control.flag", "server_profile.lock",
-    "options.ini",
-)  # fmt: skip
 _REPLACED: Final = ("sessions", "syncqueue", "notifications", "networklocation", "job_storage")
-_HALF_DONE: Final = (
-    "content/databases/*-upgrade.sqlite3",
-    "content/storage/**/*.transfer",
-    "content/storage/**/*.chunks",
-)
 
 
 def seal(
@@ -83,15 +77,7 @@ def deprovision(runner: Runner, kolibri: Kolibri) -> None:
 def clean(runner: Runner, *, tree: Path, kolibri: Kolibri) -> None:
     """Remove what `deprovision` leaves in a home whose server is stopped."""
     home, pristine = in_tree(tree, kolibri.home), software_home(tree, kolibri)
-    for name in _REMOVED:
-        path = home / name
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
-    for pattern in _HALF_DONE:
-        for path in home.glob(pattern):
-            path.unlink()
+    remove_leftovers(home)
     for name in _REPLACED:
         # Replaced and not only deleted: Kolibri would make an empty file instead, and every login would fail.
         for path in home.glob(f"{name}.sqlite3*"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 _UNLIMITED: Final = None
+_HALF_DONE: Final = (".transfer", ".chunks", "-upgrade.sqlite3")
 
 _DJANGO: Final = {"django_migrations": _UNLIMITED, "sqlite_sequence": _UNLIMITED}
 
@@ -54,9 +55,30 @@ _OF_PEOPLE: Final = (
 
 _FILES_OF_PEOPLE: Final = {
     "media": "exported lists, with names, classes and progress of learners",
+    "log_export": "exported lists, with names, classes and progress of learners",
+    "temp": "what was left from exports and imports of learners",
     "logs": "names of people and of the facility, and command lines",
+    "server.log": "an old log",
+    "kolibri.log": "an old log",
+    "debug.log": "an old log",
     "backups": "whole copies of the database",
+    "sessions": "who had logged in",
 }
+
+LEFTOVERS: Final[Mapping[str, str]] = _FILES_OF_PEOPLE | {
+    ".node_id": "an id of the device",
+    "automatic_provision.json": "an administrator's password",
+    "process_cache": "what Kolibri remembers between two starts",
+    "options.ini": "settings",
+    "kolibri_settings.json": "settings of an old Kolibri",
+    "static": "pages of an old Kolibri",
+    "performance": "measurements",
+    "server.pid": "that a server ran",
+    "server_profile.lock": "that a server was measured",
+    "process_control.flag": "that a server should stop or start anew",
+}
+"""What Kolibri makes in its home's top directory besides what is allowed, and what it tells. Sealing removes these;
+what is neither here nor allowed is not Satchel's to remove, and a home with it is not sealed."""
 
 
 class Kind(Enum):
@@ -75,17 +97,6 @@ class Trace:
     what: str
 
 
-_IDENTITIES: Final = (
-    ("morango_databaseidmodel", "id"),
-    ("morango_instanceidmodel", "id"),
-    ("kolibriauth_facilitydataset", "id"),
-    ("kolibriauth_collection", "id"),
-    ("kolibriauth_facilityuser", "id"),
-    ("device_deviceappkey", "key"),
-)
-_CHUNK: Final = 1 << 20
-
-
 def unsealed(home: Path) -> tuple[str, ...]:
     """Sentences that name each file and table by which the home differs from a sealed one; empty when it is sealed."""
     return tuple(trace.what for trace in traces(home))
@@ -95,11 +106,11 @@ def traces(home: Path) -> tuple[Trace, ...]:
     """Each file and table by which the home differs from a sealed one, and what it gives away."""
     missing = (f"{name} is missing" for name in (*ALLOWED_ROWS, ".data_version") if not (home / name).exists())
     found = [Trace(Kind.OTHER, what) for what in missing]
-    found += (_stranger(path.name) for path in _strangers(home))
-    found += (Trace(Kind.OTHER, f"content/{path} is left from an import") for path in _half_done(home))
+    found += (_stranger(path.name) for path in strangers(home))
+    found += (Trace(Kind.OTHER, f"{path.relative_to(home)} is left from an import") for path in half_done(home))
     for name, allowed in ALLOWED_ROWS.items():
         if (home / name).exists():
-            found += _rows_beyond(home / name, allowed)
+            found += rows_beyond(home / name, allowed)
     return tuple(found)
 
 
@@ -108,50 +119,21 @@ def administrators(home: Path) -> tuple[tuple[str, str], ...]:
     query = """SELECT username, password FROM kolibriauth_facilityuser
                JOIN device_devicepermissions ON user_id = kolibriauth_facilityuser.id WHERE is_superuser"""
     try:
-        with _opened(home / "db.sqlite3") as database:
+        with opened(home / "db.sqlite3") as database:
             return tuple(database.execute(query))
     except (sqlite3.Error, OSError):
         return ()
 
 
-def identities(home: Path) -> tuple[str, ...]:
-    """The ids that the home carries now: of database, instances, datasets, facilities, users and app."""
-    path = home / "db.sqlite3"
-    if not path.exists():
-        return ()
-    found: set[str] = set()
-    with _opened(path) as database:
-        for table, column in _IDENTITIES:
-            found.update(value for (value,) in database.execute(f"SELECT {column} FROM {table}") if value)
-    return tuple(sorted(found))
-
-
-def needles_found(home: Path, needles: Sequence[str]) -> tuple[str, ...]:
-    """Sentences about texts found in the bytes of any file of the home, besides files of content."""
-    return tuple(f"{place} contains {needle!r}" for place, needle in _found(home, needles))
-
-
-def common_texts(directories: Sequence[Path], texts: Sequence[str]) -> frozenset[str]:
-    """Those of `texts` that prove nothing, because databases as they are published hold them: a host called `learn`."""
-    return frozenset(text for directory in directories for _, text in _found(directory, texts))
-
-
-def _found(directory: Path, needles: Sequence[str]) -> Iterator[tuple[Path, str]]:
-    wanted = {needle: needle.encode() for needle in needles if needle}
-    for path in sorted(path for path in directory.rglob("*") if path.is_file()) if wanted else ():
-        place = path.relative_to(directory)
-        if place.parts[:2] != ("content", "storage"):
-            yield from ((place, needle) for needle in _search(path, wanted))
-
-
-def _strangers(home: Path) -> Iterator[Path]:
+def strangers(home: Path) -> Iterator[Path]:
+    """What lies in the home's top directory and does not belong in that of a sealed one."""
     return (path for path in sorted(home.iterdir()) if path.name not in ALLOWED_FILES)
 
 
-def _half_done(home: Path) -> Iterable[Path]:
-    content = home / "content"
-    left = (path for path in content.rglob("*") if path.name.endswith((".transfer", ".chunks", "-upgrade.sqlite3")))
-    return (path.relative_to(content) for path in sorted(left))
+def half_done(home: Path) -> tuple[Path, ...]:
+    """Files and directories below the home's content that imports left."""
+    left = (path for path in (home / "content").rglob("*") if path.name.endswith(_HALF_DONE))
+    return tuple(sorted(left))
 
 
 def _stranger(name: str) -> Trace:
@@ -161,9 +143,10 @@ def _stranger(name: str) -> Trace:
     return Trace(Kind.IDENTITY if name == ".node_id" else Kind.OTHER, what)
 
 
-def _rows_beyond(path: Path, allowed: Mapping[str, int | None]) -> Iterator[Trace]:
+def rows_beyond(path: Path, allowed: Mapping[str, int | None]) -> Iterator[Trace]:
+    """Each table of a database with more rows than are allowed."""
     try:
-        with _opened(path) as database:
+        with opened(path) as database:
             tables = database.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").fetchall()
             for (table,) in tables:
                 limit = allowed.get(table, 0)
@@ -184,8 +167,8 @@ def _kind_of(table: str) -> Kind:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open for reading, without writing anything beside it.
+def opened(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open a database for reading, without writing anything beside it.
 
     What a journal holds has to be seen, but SQLite makes an index for it; so both are copied first.
     """
@@ -199,16 +182,3 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
             shutil.copyfile(file, Path(directory, file.name))
         with closing(sqlite3.connect(Path(directory, path.name))) as database:
             yield database
-
-
-def _search(path: Path, wanted: Mapping[str, bytes]) -> list[str]:
-    """The texts found in a file, read in pieces that overlap by the longest text."""
-    overlap = max(map(len, wanted.values())) - 1
-    found: set[str] = set()
-    tail = b""
-    with path.open("rb") as file:
-        while piece := file.read(_CHUNK):
-            window = tail + piece
-            found.update(needle for needle, raw in wanted.items() if raw in window)
-            tail = window[-overlap:] if overlap else b""
-    return sorted(found)

@@ -6,7 +6,7 @@ import sys
 from argparse import ArgumentTypeError, Namespace
 from typing import Final
 
-from builder.errors import FlashRefused
+from builder.errors import FlashRefused, SatchelError
 from builder.flash.choosing import LARGEST, Rules
 from builder.options import Parser
 from builder.units import format_size, parse_size
@@ -26,20 +26,20 @@ def rules_of(arguments: Namespace, *, needed_bytes: int = 0) -> Rules:
     return Rules(needed_bytes=needed_bytes, largest_bytes=arguments.largest, fixed=arguments.fixed_disks)
 
 
-def confirm(what: str, *, yes: bool) -> None:
-    """Ask whether something shall be destroyed.
+def confirm(what: str, *, yes: bool, word: str = _YES, refusal: type[SatchelError] = FlashRefused) -> None:
+    """Ask whether something shall be destroyed, by having a word typed.
 
     Raises:
-        FlashRefused: nobody said yes.
+        SatchelError: of the class `refusal`; nobody typed it.
     """
     if yes:
         return
     if not sys.stdin.isatty():
-        raise FlashRefused(f"{what} would be lost, and nobody is there to be asked", hint="--yes asks nothing")
+        raise refusal(f"{what} would be lost, and nobody is there to be asked", hint="--yes asks nothing")
     # Standard output belongs to results.
-    print(f"This destroys {what}. Type {_YES}: ", end="", file=sys.stderr, flush=True)
-    if sys.stdin.readline().strip().lower() != _YES:
-        raise FlashRefused("not confirmed; nothing was written")
+    print(f"This destroys {what}. Type {word}: ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() != word.lower():
+        raise refusal("not confirmed; nothing was written")
 
 
 def _size(text: str) -> int:

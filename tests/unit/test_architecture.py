@@ -13,7 +13,7 @@ MAY_IMPORT = {
     "recipe": {"errors", "units", "templates"},
     "plan": {"errors", "units", "recipe"},
     "host": {"errors", "units", "progress", "plan"},
-    "kolibri": {"errors", "units", "recipe"},
+    "kolibri": {"errors", "units", "progress", "recipe"},
     "lock": {"errors", "units", "host", "kolibri", "plan", "progress", "recipe"},
     "layers": {"errors", "host", "kolibri", "lock", "plan", "progress", "recipe", "templates", "together"},
     "disk": {"errors", "units", "host", "plan", "progress", "recipe"},

@@ -9,8 +9,10 @@ from contextlib import closing
 import pytest
 
 from builder.errors import BuildFailed
+from builder.kolibri.names import identities
 from builder.kolibri.seal import clean, deprovision, require_sealed
-from builder.kolibri.traces import identities, needles_found, unsealed
+from builder.kolibri.search import needles_found
+from builder.kolibri.traces import unsealed
 
 from .kolibri_device import HOST, HostRunner
 

@@ -8,7 +8,8 @@ import pytest
 
 from builder.errors import BuildFailed
 from builder.kolibri.seal import require_sealed
-from builder.kolibri.traces import ALLOWED_ROWS, Kind, common_texts, needles_found, traces, unsealed
+from builder.kolibri.search import common_texts, needles_found
+from builder.kolibri.traces import ALLOWED_ROWS, Kind, traces, unsealed
 
 
 @pytest.fixture
