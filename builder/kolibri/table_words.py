@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 _WORDS: Final = (
-    ("kolibriauth_session", "logins"),
     ("kolibriauth_facilityuser", "users"),
     ("kolibriauth_collection", "facilities, classes and groups"),
     ("kolibriauth_facilitydataset", "facilities' settings"),
@@ -18,6 +17,7 @@ _WORDS: Final = (
     ("logger_", "what learners did"),
     ("bookmarks_", "bookmarks"),
     ("notifications_", "messages to coaches"),
+    ("kolibriauth_session", "logins"),
     ("content_contentrequest", "wishes for content"),
     ("jobs", "tasks"),
     ("errorreports_", "reports of errors"),
@@ -35,12 +35,12 @@ _WORDS: Final = (
     ("analytics_", "notices of Kolibri's makers"),
     ("", "other things"),
 )
-"""Beginnings of tables' names, the more particular first; in the order in which people ask for them."""
+"""Beginnings of tables' names, in the order in which people ask for them."""
 
 
 def words_of(table: str) -> str:
     """What the rows of a table are, in the plural."""
-    return next(words for beginning, words in _WORDS if table.startswith(beginning))
+    return max((len(beginning), words) for beginning, words in _WORDS if table.startswith(beginning))[1]
 
 
 def place_of(words: str) -> int:

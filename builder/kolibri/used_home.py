@@ -107,26 +107,25 @@ def look(home: Path) -> UsedHome:
     Raises:
         MasterError: it is no Kolibri home, in use, or holds or leads to something that Satchel does not know.
     """
-    home = home.resolve()
-    _require_home(home)
-    require_stopped(home)
-    settings = _settings(home)
-    _require_known(home, settings)
+    home = Path(os.path.realpath(home))
     with explained(home):
+        _require_home(home)
+        require_stopped(home)
+        settings = _settings(home)
+        _require_known(home, settings)
         found = []
         for name in ALLOWED_ROWS:
             with opened(home / name) as database:
                 found.append(contents_of(database, name))
-        leftovers = tuple(_leftovers(home))
-    chosen = settings.get("CONTENT_DIR")
-    return UsedHome(
-        path=home,
-        version=(home / ".data_version").read_text(encoding="utf-8", errors="replace").strip(),
-        contents=together(found),
-        leftovers=leftovers,
-        settings=tuple(f"{key} = {value}" for key, value in settings.items()),
-        content=home / Path(chosen).expanduser() if chosen else home / "content",
-    )
+        chosen = settings.get("CONTENT_DIR")
+        return UsedHome(
+            path=home,
+            version=(home / ".data_version").read_text(encoding="utf-8", errors="replace").strip(),
+            contents=together(found),
+            leftovers=tuple(_leftovers(home)),
+            settings=tuple(f"{key} = {value}" for key, value in settings.items()),
+            content=home / Path(chosen).expanduser() if chosen else home / "content",
+        )
 
 
 def contents_of(database: sqlite3.Connection, name: str) -> Contents:

@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from builder.host.sandbox import Mount
-from builder.kolibri import channels, command, home, rewrite, seal, traces
+from builder.kolibri import channels, command, home, leftovers, names, rewrite, seal, search, traces
 from builder.kolibri.home import Source
 from builder.layers.site import Layer, Site, code_digest, digest, tree_digest
 from builder.recipe.load import Loaded
@@ -42,7 +42,7 @@ class KolibriLayer(Layer):
         """
         places = self.kolibri.model_dump_json(include={"venv", "user", "home", "content"})
         sources = {f"content {number}": self._fingerprint(number) for number in range(len(self.loaded.recipe.content))}
-        code = code_digest(KolibriLayer, channels, command, home, rewrite, seal, traces)
+        code = code_digest(KolibriLayer, channels, command, home, leftovers, names, rewrite, seal, search, traces)
         return {"places": places, "mount": self._content_mount(), **sources, "code": code}
 
     def _fingerprint(self, number: int) -> str:

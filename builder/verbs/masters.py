@@ -56,7 +56,7 @@ def seal(arguments: Namespace) -> int:
         require_place(copy, used.path)
     proof = None
     if not arguments.json:
-        _show_found(used, dry_run=arguments.dry_run)
+        _show_found(used)
     if not (used.sealed or arguments.dry_run):
         what = f"all that people did in {used.path}{f'; {copy} keeps it' if copy else ''}"
         confirm(what, yes=arguments.yes, word=used.path.name, refusal=MasterError)
@@ -65,13 +65,15 @@ def seal(arguments: Namespace) -> int:
         print(json.dumps(_facts(used, proof, copy), indent=1, ensure_ascii=False))
     elif used.sealed or proof:
         _show_sealed(used, proof, copy)
+    else:
+        print("dry run: nothing was written")
     return 0
 
 
-def _show_found(used: UsedHome, *, dry_run: bool) -> None:
+def _show_found(used: UsedHome) -> None:
     print(f"{used.path}: a home of Kolibri {used.version}")
     if not used.sealed:
-        print("would be removed:" if dry_run else "is removed:")
+        print("goes:")
         for line in _going(used):
             print(f"  {line}")
     print("stays:")
@@ -86,7 +88,7 @@ def _show_sealed(used: UsedHome, proof: Proof | None, copy: Path | None) -> None
     if proof:
         print(f"sealed: {_count(proof.searched, 'text')} searched for in its bytes, and none was found")
         if proof.common:
-            print(f"  {proof.common} more are words of Kolibri or the channels, too, and prove nothing")
+            print(f"  {_count(proof.common, 'more text')} not searched for, which Kolibri or a channel says, too")
     else:
         print("sealed already: nothing to remove")
     if copy and proof:

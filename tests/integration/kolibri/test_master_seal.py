@@ -86,8 +86,8 @@ def used(kolibri_venv, drive, tmp_path_factory):
     _write(device.home, "syncqueue.sqlite3",
         "INSERT INTO device_syncqueue (id, datetime, updated, keep_alive, instance_id, user_id, attempts, status)"
         f" VALUES ('{'e' * 32}', '2026-01-01', 1.0, 1.0, '{'f' * 32}', '{user}', 0, 'Queued')")  # fmt: skip
-    with (device.home / "options.ini").open("a") as options:
-        options.write("\n[Deployment]\nHTTP_PORT = 9090\n")
+    options = device.home / "options.ini"
+    options.write_text(options.read_text().replace("[Deployment]", "[Deployment]\nHTTP_PORT = 9090"))
     return device
 
 
