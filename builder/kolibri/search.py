@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Set
-from itertools import groupby
 from pathlib import Path
 from typing import Final
 
 _CHUNK: Final = 1 << 20
 _FEW: Final = 100
-"""For so many texts, one search for each is faster than one search for all."""
-_DEPTH: Final = 12
-"""Bytes by which a pattern tells texts apart; it is nested that deep."""
+"""For so many texts, one search for each is faster than one for all."""
+_LONG: Final = 8
+_SAMPLE: Final = 6
+"""Bytes of a text that is long, and of a sample of it."""
 
 Finder = Callable[[bytes], Set[bytes]]
 
@@ -62,28 +62,34 @@ def _search(path: Path, find: Finder, overlap: int) -> set[bytes]:
 
 def _finder(texts: Collection[bytes]) -> Finder:
     """A function that tells which of the texts some bytes hold."""
-    if len(texts) <= _FEW:
+    short = [text for text in texts if len(text) < _LONG]
+    long = [text for text in texts if len(text) >= _LONG]
+    if len(long) <= _FEW:
         return lambda window: {text for text in texts if text in window}
-    # Looking ahead takes nothing away from a text that overlaps.
-    pattern = re.compile(b"(?=(" + _pattern(sorted(texts), 0) + b"))")
-    known, lengths = frozenset(texts), {len(text) for text in texts}
+    find_long = _sampler(long)
+    return lambda window: find_long(window) | {text for text in short if text in window}
+
+
+def _sampler(texts: Collection[bytes]) -> Finder:
+    """A function that finds many texts in one pass.
+
+    It looks at a few bytes in steps that no text fits between, and compares only where some text has those bytes; so the
+    time hardly depends on how many texts there are.
+    """
+    step = min(map(len, texts)) - _SAMPLE + 1
+    places: defaultdict[bytes, list[tuple[bytes, int]]] = defaultdict(list)
+    for text in texts:
+        for offset in range(step):
+            places[text[offset : offset + _SAMPLE]].append((text, offset))
+    known = frozenset(places)
 
     def find(window: bytes) -> Set[bytes]:
-        longest = set(pattern.findall(window))
-        return known & {text[:length] for text in longest for length in lengths}
+        at = [i for i in range(0, len(window) - _SAMPLE + 1, step) if window[i : i + _SAMPLE] in known]
+        return {
+            text
+            for i in at
+            for text, offset in places[window[i : i + _SAMPLE]]
+            if i >= offset and window.startswith(text, i - offset)
+        }
 
     return find
-
-
-def _pattern(texts: Sequence[bytes], depth: int) -> bytes:
-    """A pattern of what follows the first `depth` bytes, in which those are the same; texts are sorted.
-
-    Alternatives that begin alike are put together, so that the time does not depend on how many there are. Of texts
-    that continue one another the longest matches.
-    """
-    if len(texts) == 1 or depth == _DEPTH:
-        return b"(?:" + b"|".join(re.escape(text[depth:]) for text in reversed(texts)) + b")"
-    ends = len(texts[0]) == depth
-    groups = groupby(texts[1:] if ends else texts, key=lambda text: text[depth])
-    branches = [re.escape(bytes((byte,))) + _pattern(list(group), depth + 1) for byte, group in groups]
-    return b"(?:" + b"|".join(branches) + (b"|)" if ends else b")")
