@@ -73,8 +73,8 @@ def _finder(texts: Collection[bytes]) -> Finder:
 def _sampler(texts: Collection[bytes]) -> Finder:
     """A function that finds many texts in one pass.
 
-    It looks at a few bytes in steps that no text fits between, and compares only where some text has those bytes; so the
-    time hardly depends on how many texts there are.
+    It looks at a few bytes in steps that no text fits between, and compares only where some text has those bytes; so
+    the time hardly depends on how many texts there are.
     """
     step = min(map(len, texts)) - _SAMPLE + 1
     places: defaultdict[bytes, list[tuple[bytes, int]]] = defaultdict(list)
