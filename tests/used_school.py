@@ -12,6 +12,7 @@ LEARNER = "Amina Wanjiru Okello"
 FACILITY = "Shule ya Kipepeo"
 PEER = "10.77.13.201"
 CHANNEL = "c" * 32
+STUDIO = "5" * 32
 KEY = "-----BEGIN RSA PRIVATE KEY-----\n" + "Zm9vYmFy" * 8 + "\n-----END RSA PRIVATE KEY-----"
 
 _TABLES = {
@@ -22,6 +23,7 @@ _TABLES = {
         "kolibriauth_facilitydataset (id TEXT, description TEXT)",
         "kolibriauth_collection (id TEXT, name TEXT)",
         "kolibriauth_facilityuser (id TEXT, username TEXT, full_name TEXT, password TEXT)",
+        "discovery_pinneddevice (instance_id TEXT)",
         "logger_attemptlog (id INTEGER PRIMARY KEY AUTOINCREMENT, user_id TEXT)",
         "morango_certificate (id TEXT, private_key TEXT)",
         "a_future_table (x TEXT)",
@@ -45,11 +47,12 @@ _ROWS = {
         f"kolibriauth_facilityuser VALUES ('{'3' * 32}', 'amina_7', '{LEARNER}', 'pbkdf2_sha256$x$abcdef')",
         *(f"logger_attemptlog (user_id) VALUES ('{'3' * 32}')",) * 3,
         f"morango_certificate VALUES ('{'1' * 32}', '{KEY}')",
+        f"discovery_pinneddevice VALUES ('{STUDIO}')",
         f"a_future_table VALUES ('{LEARNER}')",
     ),
     "networklocation.sqlite3": (
-        "discovery_networklocation VALUES ('s', 'https://studio.example', 'Kolibri Studio', '203.0.113.9', 'net', '',"
-        " 's', '', 'Okay', 2, 'reserved')",
+        f"discovery_networklocation VALUES ('{STUDIO}', 'https://studio.example', 'Kolibri Studio', '203.0.113.9',"
+        f" 'net', '', '{STUDIO}', '', 'Okay', 2, 'reserved')",
         f"discovery_networklocation VALUES ('{'4' * 32}', 'http://{PEER}:8080/', 'Ofisi', NULL, NULL, 'sanduku', 'p',"
         " 'Linux', 'Okay', 0, 'static')",
     ),

@@ -83,7 +83,7 @@ def require_place(copy: Path, home: Path) -> None:
     Raises:
         MasterError: there is something, or it lies in the home.
     """
-    if copy.resolve().is_relative_to(home.resolve()):
+    if Path(os.path.realpath(copy)).is_relative_to(home):
         raise MasterError(f"{copy} lies in the home that is to be sealed", hint="keep the copy elsewhere")
     if os.path.lexists(copy) or not copy.parent.is_dir():
         problem = "is there already" if os.path.lexists(copy) else "cannot be made: there is no directory around it"

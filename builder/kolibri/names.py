@@ -21,18 +21,20 @@ _IDENTITIES: Final = (
 _SECRETS: Final[Mapping[str, tuple[str, ...]]] = {
     "morango_certificate": ("id", "private_key", "public_key", "signature"),
     "morango_sharedkey": ("private_key", "public_key"),
-    "morango_syncsession": ("id", "client_instance_id", "server_instance_id"),
+    "morango_syncsession": ("id",),
     "kolibriauth_facilityuser": ("password",),
     "kolibriauth_session": ("session_key", "session_data"),
-    "device_syncqueue": ("id", "instance_id"),
-    "device_learnerdevicestatus": ("instance_id",),
-    "discovery_pinneddevice": ("instance_id",),
+    "device_syncqueue": ("id",),
 }
-"""What was made at random or by ciphers, by table."""
+"""What was made here at random or by ciphers, by table."""
 
 _NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "morango_instanceidmodel": ("hostname", "db_path", "node_id", "system_id"),
-    "morango_syncsession": ("client_ip", "server_ip", "connection_path"),
+    # The other side may be a server of Kolibri's makers, whose id every Kolibri knows.
+    "morango_syncsession": ("client_ip", "server_ip", "connection_path", "client_instance_id", "server_instance_id"),
+    "device_syncqueue": ("instance_id",),
+    "device_learnerdevicestatus": ("instance_id",),
+    "discovery_pinneddevice": ("instance_id",),
     "morango_nonce": ("ip",),
     "kolibriauth_facilitydataset": ("description", "location"),
     "kolibriauth_collection": ("name",),
@@ -43,7 +45,7 @@ _NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "exams_exam": ("title",),
     "exams_draftexam": ("title",),
 }
-"""What people thought of, by table; it may also be a word of anybody."""
+"""What people thought of, or others, by table; somebody else may say it, too."""
 
 _PEERS: Final = """SELECT id, base_url, nickname, last_known_ip, device_name, instance_id, broadcast_id
                    FROM discovery_networklocation WHERE location_type <> 'reserved'"""

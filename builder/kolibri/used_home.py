@@ -93,7 +93,7 @@ class UsedHome:
     @property
     def elsewhere(self) -> bool:
         """Whether its channels lie outside of it, or would not be found there without its settings."""
-        return self.content.resolve() != self.path / "content"
+        return self.content != self.path / "content"
 
     @property
     def sealed(self) -> bool:
@@ -117,14 +117,15 @@ def look(home: Path) -> UsedHome:
         for name in ALLOWED_ROWS:
             with opened(home / name) as database:
                 found.append(contents_of(database, name))
-        chosen = settings.get("CONTENT_DIR")
+        # Unlike Path's methods these take whatever somebody wrote.
+        chosen = os.path.expanduser(settings.get("CONTENT_DIR") or "content")  # noqa: PTH111
         return UsedHome(
             path=home,
             version=(home / ".data_version").read_text(encoding="utf-8", errors="replace").strip(),
             contents=together(found),
             leftovers=tuple(_leftovers(home)),
             settings=tuple(f"{key} = {value}" for key, value in settings.items()),
-            content=home / Path(chosen).expanduser() if chosen else home / "content",
+            content=Path(os.path.realpath(home / chosen)),
         )
 
 

@@ -94,7 +94,7 @@ def _show_sealed(used: UsedHome, proof: Proof | None, copy: Path | None) -> None
     if copy and proof:
         print(f"copy: {copy} keeps what was removed; copying it back into the home undoes this")
     if used.elsewhere:
-        print(f"content: lies in {used.content.resolve()}; copy that to `content` in each home")
+        print(f"content: lies in {used.content}; copy that to `content` in each home")
     print(f"next: {_NEXT}")
 
 
@@ -136,7 +136,7 @@ def _facts(used: UsedHome, proof: Proof | None, copy: Path | None) -> dict[str, 
             {"id": channel.id, "name": channel.name, "resources": channel.resources}
             for channel in used.contents.channels
         ],
-        "content": str(used.content.resolve()),
+        "content": str(used.content),
         "searched": proof.searched if proof else None,
         "common": proof.common if proof else None,
         "copy": str(copy) if copy and proof else None,

@@ -23,7 +23,7 @@ goes:
   3  what learners did
   1  logins
   1  certificates and keys
-  1  other devices in the network
+  2  other devices in the network
   1  other things
   logs: names of people and of the facility, and command lines (1 file, 46 B)
   options.ini: settings (1 file, 73 B)

@@ -13,6 +13,7 @@ def test_exactly_the_texts_that_are_there_are_found(tmp_path, number):
     told = "".join(chance.choice("aé(.\n") for _ in range(2000))
     places = [(chance.randrange(1900), chance.randint(1, 20)) for _ in range(number)]
     there = {told[start : start + length] for start, length in places}
+    there.add(told[-9:])
     others = {"".join(chance.choice("aé(.\n") for _ in range(chance.randint(5, 20))) for _ in range(number)}
     file = tmp_path / "file"
     file.write_text(told)
