@@ -21,6 +21,7 @@ FAMILIES: Final = {
     "flashing": ("flash",),
     "media": ("disks", "media-test"),
     "ledgers": ("ledger",),
+    "contents": ("content",),
     "comparing": ("diff", "why"),
     "verifying": ("verify",),
     "signing": ("sign", "verify-signature"),

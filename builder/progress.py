@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Literal, Never, TextIO
@@ -56,7 +56,7 @@ class Reporter:
 
     @contextmanager
     def board(self, names: Sequence[str]) -> Iterator[Board]:
-        """Several things that go on at once, each with a line of its own."""
+        """Several things that go on at once, each with a line of its own; others may join while it goes on."""
         del names
         yield Board()
 
@@ -150,13 +150,18 @@ class _PlainBoard(Board):
 class _BarBoard(_PlainBoard):
     """A moving bar for each."""
 
-    def __init__(self, write: Callable[[str], None], bars: Mapping[str, tqdm[Never]], stream: TextIO) -> None:
+    def __init__(
+        self, write: Callable[[str], None], names: Sequence[str], bar: Callable[[str, int], tqdm[Never]], stream: TextIO
+    ) -> None:
         super().__init__(write)
-        self._bars, self._stream = bars, stream
+        self._bars = {name: bar(name, number) for number, name in enumerate(names)}
+        self._bar, self._stream = bar, stream
         self._said: dict[str, str] = {}
 
     def show(self, name: str, says: str, *, done: int = 0, total: int = 0, slot: str = "", remark: str = "") -> None:
         del slot
+        if name not in self._bars:
+            self._bars[name] = self._bar(name, len(self._bars))
         bar = self._bars[name]
         if self._said.get(name) != says:
             # Rate and remaining time are those of this phase.
@@ -214,8 +219,9 @@ class BarReporter(PlainReporter):
     def board(self, names: Sequence[str]) -> Iterator[Board]:
         self._stream.write("\r\033[K")
         with ExitStack() as stack:
-            bars = {
-                name: stack.enter_context(
+
+            def bar(name: str, number: int) -> tqdm[Never]:
+                return stack.enter_context(
                     tqdm(
                         desc=f"{name:>12}",
                         position=number,
@@ -227,9 +233,8 @@ class BarReporter(PlainReporter):
                         dynamic_ncols=True,
                     )
                 )
-                for number, name in enumerate(names)
-            }
-            yield _BarBoard(self._write, bars, self._stream)
+
+            yield _BarBoard(self._write, names, bar, self._stream)
 
 
 class _JsonBoard(Board):
