@@ -15,7 +15,7 @@ from .conftest import Satchel
 
 VERBS = (
     *("new", "check", "plan", "lock", "build", "bundle", "shell", "boot", "test", "audit", "inspect", "diff", "why"),
-    *("flash", "disks", "media-test", "ledger"),
+    *("flash", "disks", "media-test", "ledger", "content"),
     *("verify", "sign", "verify-signature", "sites", "cache", "explain", "schema", "doctor", "completion"),
 )
 

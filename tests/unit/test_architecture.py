@@ -20,6 +20,7 @@ MAY_IMPORT = {
     "audit": {"errors", "units", "disk", "host", "kolibri", "plan", "progress", "recipe"},
     "boot": {"errors", "units", "disk", "host", "progress", "recipe", "templates"},
     "compare": {"errors", "units", "disk", "manifest", "progress", "recipe"},
+    "content": {"errors", "units", "compare", "disk", "kolibri"},
     "identity": {
         "errors",
         "units",

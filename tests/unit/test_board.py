@@ -115,3 +115,12 @@ def test_a_board_can_be_silent() -> None:
         board.show("A1", "writing")
         board.tell("A1", "done", ok=True)
     assert stream.getvalue() == ""
+
+
+def test_others_may_join_while_it_goes_on() -> None:
+    with BarReporter(stream := io.StringIO()).board(()) as board:
+        board.show("10.0.0.2", "41.3 MiB, 212 files")
+        board.show("10.0.0.3", "1.0 MiB, 3 files")
+        board.show("10.0.0.2", "41.4 MiB, 213 files")
+    for line in ("10.0.0.2  41.3 MiB, 212 files", "10.0.0.3  1.0 MiB, 3 files", "10.0.0.2  41.4 MiB, 213 files"):
+        assert line in stream.getvalue()
