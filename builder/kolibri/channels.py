@@ -126,6 +126,11 @@ def digest(directory: Path, channels: Iterable[Channel]) -> str:
     return total.hexdigest()
 
 
+def offered_nodes(directory: Path) -> dict[str, frozenset[str]]:
+    """The nodes that a drive offers of its channels, by id; a channel that is not named is offered whole."""
+    return _manifest(content_directory(directory))
+
+
 def missing_files(directory: Path, channel: Channel) -> tuple[str, ...]:
     """Sentences about files of the channel that are absent or of the wrong size; empty when all is well."""
     content = content_directory(directory)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from builder.options import Verbs
-from builder.verbs import serving
+from builder.verbs import serving, sticks
 
 
 def declare(family: Verbs) -> None:
@@ -14,5 +14,8 @@ def declare(family: Verbs) -> None:
         "bring channels to devices",
         "content serve kolibri-pc",
         "content serve /media/usb",
+        "content stick /media/usb --to stick.img --key stick.pem",
     )
-    serving.declare(Verbs(content))
+    verbs = Verbs(content)
+    serving.declare(verbs)
+    sticks.declare(verbs)
