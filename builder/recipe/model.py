@@ -24,6 +24,7 @@ from builder.recipe.shapes import (
     Shape,
     Size,
     SizeOrFit,
+    StickKey,
     TextNumberOrTruth,
     UnitName,
     UserName,
@@ -201,6 +202,14 @@ class Disk(Part):
     """The partitions, in order."""
 
 
+class Sticks(Part):
+    """Content sticks: new channels on a USB stick that a device takes when it is plugged in. See docs/sticks.md."""
+
+    keys: tuple[StickKey, ...] = ()
+    """Public keys of those whose sticks the device takes, as `satchel content stick-key` prints them; without one it
+    takes none."""
+
+
 class Kolibri(Part):
     """The learning platform: where it lies and how it listens."""
 
@@ -218,6 +227,8 @@ class Kolibri(Part):
     """The port of interactive content; pinned, because Kolibri would otherwise choose a new one at each start."""
     telemetry: bool = False
     """Let Kolibri report statistics to its makers whenever it finds the Internet."""
+    sticks: Sticks = Sticks()
+    """Content sticks."""
 
 
 class DemoChannel(Part):

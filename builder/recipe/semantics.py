@@ -17,6 +17,8 @@ from builder.recipe.semantics_disk import DISK_RULES
 
 OWN_DISK = "own-disk"
 """The overlay that carries out `disk.own_ids`."""
+CONTENT_STICK = "content-stick"
+"""The overlay that takes content sticks."""
 
 
 def findings(recipe: Recipe, *, without: Collection[str] = ()) -> Iterator[Finding]:
@@ -112,6 +114,15 @@ def _kolibri_ports(recipe: Recipe) -> Iterator[Finding]:
         yield Finding(("kolibri", "zip_port"), message)
 
 
+def _sticks_without_overlay(recipe: Recipe) -> Iterator[Finding]:
+    if not (recipe.kolibri and recipe.kolibri.sticks.keys):
+        return
+    if CONTENT_STICK not in {overlay.name for overlay in recipe.overlays}:
+        message = f"without the overlay {CONTENT_STICK}, nothing on the device takes sticks"
+        hint = f"add `name: {CONTENT_STICK}` to `overlays`, with the ownership that lib/kolibri.yml gives it"
+        yield Finding(("kolibri", "sticks", "keys"), message, hint)
+
+
 def _content_without_kolibri(recipe: Recipe) -> Iterator[Finding]:
     if recipe.content and not recipe.kolibri:
         hint = "add `kolibri:`, or take `content:` away"
@@ -158,6 +169,7 @@ RULES: tuple[tuple[tuple[str, ...], Rule], ...] = (
     (("kolibri", "users"), _kolibri_user),
     (("kolibri", "disk"), _kolibri_places),
     (("kolibri",), _kolibri_ports),
+    (("kolibri", "overlays"), _sticks_without_overlay),
     (("kolibri", "content"), _content_without_kolibri),
     (("kolibri", "firstboot"), _facility_with_kolibri),
     (("firstboot",), _hostname_differs),

@@ -88,6 +88,14 @@ UserName = Annotated[
     str, Shape(r"[a-z_][a-z0-9_-]{0,30}", "a login name of at most 31 small letters, digits, '-' and '_'")
 ]
 ChannelId = Annotated[str, Shape(r"[0-9a-f]{32}", "a channel id of 32 hexadecimal digits")]
+StickKey = Annotated[
+    str,
+    Shape(
+        r"MCowBQYDK2VwAyEA[A-Za-z0-9+/]{43}=",
+        "a public Ed25519 key as `satchel content stick-key` prints it, beginning with MCowBQYDK2VwAyEA",
+    ),
+]
+"""Base64 of a SubjectPublicKeyInfo (RFC 8410): twelve bytes that say Ed25519, and the 32 of the key."""
 ParameterName = Annotated[str, Shape(r"[a-z][a-z0-9_]*", "small letters, digits and '_', beginning with a letter")]
 AbsolutePath = Annotated[
     str,

@@ -11,7 +11,7 @@ import subprocess
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -41,6 +41,8 @@ class Device:
     kolibri: Kolibri
     mount: Path
     channel: Channel
+    own: Mapping[str, str] = field(default_factory=dict)
+    """Variables of this device's Kolibri, besides those of all."""
 
     @property
     def home(self) -> Path:
@@ -64,6 +66,7 @@ class Device:
             "KOLIBRI_LISTEN_ADDRESS": "127.0.0.1",
             "KOLIBRI_ZEROCONF_ENABLED": "0",
             "PYTHONWARNINGS": "ignore",
+            **self.own,
             **variables,
         }
 

@@ -1,9 +1,10 @@
-"""Makes the programs of the device importable, as they lie in their overlay."""
+"""Makes the programs of the device importable, as they lie in their overlays."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-LIBRARY = Path(__file__).resolve().parents[3] / "overlays" / "firstboot" / "usr" / "lib" / "satchel"
-sys.path.insert(0, str(LIBRARY))
+OVERLAYS = Path(__file__).resolve().parents[3] / "overlays"
+LIBRARY, STICK = (OVERLAYS / overlay / "usr" / "lib" / "satchel" for overlay in ("firstboot", "content-stick"))
+sys.path[:0] = [str(LIBRARY), str(STICK)]

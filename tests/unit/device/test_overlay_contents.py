@@ -16,7 +16,7 @@ from builder.recipe.load import Loaded, load_recipe
 
 ROOT = Path(__file__).resolve().parents[3]
 OVERLAYS = ROOT / "overlays"
-PROGRAMS = {"agent", "checks", "clones", "device", "firstboot", "seed"}
+PROGRAMS = {"agent", "checks", "clones", "device", "firstboot", "seed", "stick"}
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +120,7 @@ def test_units_name_programs_that_exist_and_can_be_run(placed: dict[str, Placed]
     for path, file in placed.items():
         if path.startswith("usr/lib/systemd/system/"):
             commands = [line.partition("=")[2] for line in file.data.decode().splitlines() if line.startswith("Exec")]
-            programs = [command.split()[0].lstrip("/") for command in commands]
+            programs = [command.split()[0].lstrip("-+/") for command in commands]
             assert all(placed[program].mode == 0o755 for program in programs if "/satchel/" in program), path
 
 

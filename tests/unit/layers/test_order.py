@@ -46,7 +46,7 @@ def test_what_no_overlay_configures_is_made_right_above_the_packages(overlays: P
     order = ["base", "apt", "initramfs", "users", "pip /opt/kolibri", "kolibri"]
     assert names(overlays) == [
         *order,
-        *(f"overlay {name}" for name in ("local-disks", "own-disk", "pc", "firstboot", "kolibri")),
+        *(f"overlay {name}" for name in ("local-disks", "own-disk", "pc", "firstboot", "kolibri", "content-stick")),
         "units",
         "system",
     ]
@@ -58,7 +58,7 @@ def test_overlays_that_configure_the_initramfs_come_first(overlays: Path, path: 
     order = ["base", "apt", "users", "pip /opt/kolibri", "kolibri", "overlay firstboot", "initramfs"]
     assert names(overlays) == [
         *order,
-        *(f"overlay {name}" for name in ("local-disks", "own-disk", "pc", "kolibri")),
+        *(f"overlay {name}" for name in ("local-disks", "own-disk", "pc", "kolibri", "content-stick")),
         "units",
         "system",
     ]

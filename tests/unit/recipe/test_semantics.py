@@ -17,6 +17,7 @@ from builder.recipe.semantics_disk import DISK_RULES
 Change = Callable[[dict[str, Any]], object]
 SHIPPED = json.loads(load_recipe(Path(__file__).parents[3] / "recipes/kolibri-pc.yml").recipe.model_dump_json())
 BIOS, ESP, ROOT, CONTENT, DATA = range(5)
+STICK_KEY = f"MCowBQYDK2VwAyEA{'A' * 43}="
 
 
 def found(change: Change) -> list[str]:
@@ -74,6 +75,11 @@ def test_the_shipped_recipe_is_clean() -> None:
         (lambda recipe: recipe["kolibri"].update(home="/srv/database"), ["kolibri.home"]),
         (lambda recipe: recipe["kolibri"].update(zip_port=8080), ["kolibri.zip_port"]),
         (lambda recipe: recipe["kolibri"].update(user="nobody"), ["kolibri.user"]),
+        (lambda recipe: recipe["kolibri"].update(sticks={"keys": [STICK_KEY]}), []),
+        (
+            lambda recipe: (recipe["kolibri"].update(sticks={"keys": [STICK_KEY]}), recipe["overlays"].pop()),
+            ["kolibri.sticks.keys"],
+        ),
         (lambda recipe: recipe["packages"].update(pip=[]), ["kolibri.venv"]),
         (lambda recipe: recipe.update(kolibri=None), ["content", "firstboot.facility"]),
         (lambda recipe: recipe["firstboot"].update(facility=None), ["firstboot"]),
@@ -81,7 +87,7 @@ def test_the_shipped_recipe_is_clean() -> None:
         (lambda recipe: recipe["units"].update(mask=["ssh.service"]), ["checks.4.unit", "units.mask.0"]),
         (lambda recipe: recipe["users"][1].update(console_password=True), ["users.1.console_password"]),
         (lambda recipe: recipe["users"].append({"name": "kolibri"}), ["users.2.name"]),
-        (lambda recipe: recipe["overlays"].append({"name": "pc"}), ["overlays.5.name"]),
+        (lambda recipe: recipe["overlays"].append({"name": "pc"}), ["overlays.6.name"]),
         (lambda recipe: recipe["disk"].update(own_ids=False), ["overlays.1.name"]),
         (lambda recipe: recipe["overlays"].pop(1), ["disk.own_ids"]),
         (lambda recipe: (recipe["disk"].update(own_ids=False), recipe["overlays"].pop(1)), []),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import pwd
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from device.errors import DeviceError
@@ -26,3 +28,25 @@ def give(name: str, *paths: Path) -> None:
     """Make an account the owner of files."""
     for path in paths:
         os.chown(path, *ids(name), follow_symlinks=False)
+
+
+@contextmanager
+def acting_as(name: str) -> Iterator[None]:
+    """Touch files as an account would; only root can become somebody else, everybody else stays who they are.
+
+    In directories that belong to a service, links may lead anywhere: whatever is done there is done with its rights.
+    """
+    uid, gid = ids(name)
+    if os.geteuid() != 0 or uid == 0:
+        yield
+        return
+    groups, own_group = os.getgroups(), os.getegid()
+    os.setgroups([])
+    os.setegid(gid)
+    os.seteuid(uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(own_group)
+        os.setgroups(groups)
