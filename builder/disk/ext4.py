@@ -59,7 +59,7 @@ def make_ext4(
     # nodiscard and NOZEROOUT: what must be zero is written as zeros and not left as a hole, because a card that had
     # another life has no zeros where an image has holes.
     extended = f"hash_seed={uuid5(unique, 'hash seed')},root_owner=0:0,lazy_itable_init=0,nodiscard"
-    env = {**steady_environment(seed=unique, epoch=epoch), "UNIX_IO_NOZEROOUT": "1"}
+    env = {**steady_environment(seed=unique, epoch=epoch), "UNIX_IO_NOZEROOUT": "1", "STEADY_GATHER": "1"}
     argv = ["mke2fs", "-q", "-F", "-t", "ext4", "-b", "4096", "-I", "256", "-m", "0", "-U", str(unique)]
     argv += ["-d", tree, "-N", str(_inodes(content, partition, read_only=read_only)), "-e", "remount-ro"]
     argv += ["-L", partition.label] if partition.label else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from builder.disk.ext4 import make_ext4, needed_bytes
 from builder.disk.source import Source
 from builder.disk.superblock import PROBE_BYTES, identify
-from builder.errors import PlanError
+from builder.errors import CommandFailed, PlanError
 
 from .disk_bench import EPOCH, HIDDEN, Bench, facts
 
@@ -120,3 +121,16 @@ def test_a_writable_one_has_inodes_to_spare_and_can_grow(bench: Bench) -> None:
     described = bench.look("dumpe2fs", "-h", "/job/at", at=image)
     assert int(described.split("Inode count:")[1].split()[0]) >= (512 << 20) // 16384
     assert int(described.split("Reserved GDT blocks:")[1].split()[0]) >= 60
+
+
+def test_a_full_disk_is_noticed_although_writes_are_gathered(bench: Bench) -> None:
+    room = bench.directory / "small"
+    room.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "none", room], check=True)
+    tree = bench.directory / "large"
+    tree.mkdir()
+    (tree / "file").write_bytes(os.urandom(8 << 20))
+    source = Source(path=tree)
+    partition = bench.partition(needed_bytes(source, read_only=True), filesystem="ext4")
+    with pytest.raises(CommandFailed, match="No space left on device"):
+        make_ext4(bench.tools, source, partition, out=room / "p.img", epoch=EPOCH, read_only=True)
