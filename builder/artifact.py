@@ -14,7 +14,7 @@ from builder.errors import ArtifactError
 from builder.host.tools import Tools
 from builder.identity.trial_seed import trial_seed
 from builder.manifest import ON_ESP, Manifest, PartitionRecord, parse_manifest
-from builder.recipe.model import FileSystem, Recipe
+from builder.recipe.model import Check, FileSystem, HttpCheck, Recipe
 from builder.units import MIB
 
 _SSH = 22
@@ -71,6 +71,7 @@ def subject_of(image: Path, manifest: Manifest) -> Subject:
         recipe=recipe.name,
         firmware=tuple(Firmware(method) for method in manifest.boot),
         checks=manifest.checks,
+        channels=_channel_claims(manifest),
         kolibri=recipe.kolibri is not None,
         ports=ports_of(manifest),
         grown=None if grown is None else _grown(grown),
@@ -78,6 +79,30 @@ def subject_of(image: Path, manifest: Manifest) -> Subject:
         card_bytes=max(recipe.disk.card // MIB * MIB, manifest.disk.size_bytes),
         gift=None if manifest.seed is None else _gift(recipe, manifest.seed.offset_bytes),
     )
+
+
+def _channel_claims(manifest: Manifest) -> tuple[Check, ...]:
+    """Every preloaded channel is served with all of its resources, and no other one is."""
+    kolibri = manifest.recipe.kolibri
+    if kolibri is None:
+        return ()
+    address = f"http://127.0.0.1:{kolibri.port}/api/public/v1/channels"
+    claims = [
+        Check(
+            name=f"{channel.name[:40]} has all of its {channel.resources} resources",
+            http=HttpCheck(
+                url=f"{address}/lookup/{channel.id}",
+                json_contains={
+                    "0.id": channel.id,
+                    "0.version": channel.version,
+                    "0.total_resource_count": channel.resources,
+                },
+            ),
+        )
+        for channel in manifest.content
+    ]
+    beyond = HttpCheck(url=f"{address}/", json_contains={str(len(manifest.content)): None})
+    return (*claims, Check(name="no other channel is listed", http=beyond))
 
 
 def _gift(recipe: Recipe, offset_bytes: int) -> Gift:
@@ -102,6 +127,7 @@ def _grown(record: PartitionRecord) -> Grown:
 
 
 def ports_of(manifest: Manifest) -> tuple[int, ...]:
-    """The TCP ports that the recipe claims to be open."""
+    """The TCP ports that the recipe claims to be open, and that of Kolibri's pages."""
     listens = [check.listen for check in manifest.checks if check.listen is not None]
-    return tuple(sorted({listen.port for listen in listens if listen.protocol == "tcp"} | {_SSH}))
+    pages = {manifest.recipe.kolibri.port} if manifest.recipe.kolibri else set()
+    return tuple(sorted({listen.port for listen in listens if listen.protocol == "tcp"} | pages | {_SSH}))

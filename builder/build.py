@@ -12,22 +12,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from builder.errors import ArtifactError, HostError
-from builder.growth import Growth, grow, plan_growth
+from builder.growth import Growth, grow, needed_files, plan_growth
 from builder.host.places import OVERLAYS, code_below
 from builder.host.pool import Pool
 from builder.host.scratch import scratch, sweep
-from builder.host.tools import ensure_workshop, find_workshop, workshop_identity
-from builder.lock.model import Deb, Lock, Wheel
+from builder.host.tools import ensure_workshop, workshop_identity
+from builder.lock.model import Lock, Locked, LockedChannel
 from builder.lock.text import lock_digest
 from builder.manifest import MANIFEST, Manifest, portable, read_manifest
 from builder.own_code import OF_IMAGES
 from builder.plan.keys import key_of
 from builder.progress import Recorder, Reporter
 from builder.recipe.load import Loaded
+from builder.shortages import refuse_what_does_not_fit
+from builder.sizing import missing_packages, plan_sizes
 from builder.supply import Supply
 
 LOG: Final = "build.log"
@@ -74,7 +77,7 @@ def build_image(
         SatchelError: as the error says; `dist/NAME/` is then as it was before.
     """
     final = dist / loaded.recipe.name
-    plans = _Plans(loaded, overlays=overlays, split=split)
+    plans = _Plans(loaded, dist=dist, overlays=overlays, split=split, reporter=reporter)
     known = None if force else supply.known()
     standing = None if known is None else _standing(final, plans.of(known).key)
     if standing is not None:
@@ -82,7 +85,8 @@ def build_image(
     sweep(dist, _prefix(final))
     recorder = Recorder(reporter)
     with scratch(dist, _prefix(final)) as directory, _logged(directory / LOG):
-        lock = supply.supplied(plans.needed)
+        agreed = partial(plans.refuse_what_does_not_fit, offline=supply.offline)
+        lock = supply.supplied(plans.needed, agreed=agreed)
         _refuse_early_clock(lock)
         tools = ensure_workshop(lock.tools, Pool(), recorder)
         plan = plans.of(lock)
@@ -109,8 +113,10 @@ class _Plan:
 class _Plans:
     """The plan of a build for each lock that is considered, made once, because it reads every overlay."""
 
-    def __init__(self, loaded: Loaded, *, overlays: Path, split: bool) -> None:
+    def __init__(self, loaded: Loaded, *, dist: Path, overlays: Path, split: bool, reporter: Reporter) -> None:
         self._loaded = loaded
+        self._dist = dist
+        self._reporter = reporter
         self._overlays = overlays
         self._split = split
         self._made: dict[str, _Plan] = {}
@@ -131,14 +137,33 @@ class _Plans:
             self._made[digest] = _Plan(growth=growth, key=key_of(parts, below=growth.key))
         return self._made[digest]
 
-    def needed(self, lock: Lock) -> Iterator[Deb | Wheel]:
-        """The files of the lock that the build will use: a layer that is there already needs none."""
-        if find_workshop(lock.tools) is None:
-            yield from lock.tools
-        missing = {layer.name for layer in self.of(lock).growth.planned if not layer.reused}
-        if missing & {"base", "apt"}:
-            yield from (*lock.base, *lock.apt)
-        yield from (wheel for wheel in lock.wheels if f"pip {wheel.venv}" in missing)
+    def needed(self, lock: Lock) -> Iterator[Locked]:
+        """The files of the lock that the build will use."""
+        return needed_files(self.of(lock).growth)
+
+    def refuse_what_does_not_fit(self, lock: Lock, *, offline: bool) -> None:
+        """Before anything is fetched; without channels to fetch, building is the quicker way to find out.
+
+        Raises:
+            PlanError: the content does not fit its partition, or the image not the card.
+            HostError: the disks of this machine cannot hold what the build would write.
+        """
+        growth = self.of(lock).growth
+        needed = tuple(needed_files(growth))
+        if not any(isinstance(each, LockedChannel) for each in needed):
+            return
+        with growth.store.scratch("sizes") as room:
+            plan = plan_sizes(
+                self._loaded,
+                lock.channels,
+                room=room,
+                dist=self._dist,
+                packages_bytes=missing_packages(needed),
+                split=self._split,
+                offline=offline,
+                reporter=self._reporter,
+            )
+            refuse_what_does_not_fit(plan)
 
 
 def _refuse_early_clock(lock: Lock) -> None:

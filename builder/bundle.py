@@ -14,24 +14,26 @@ import io
 import os
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from builder import __version__
+from builder.content.pool import ContentPool, Spoilt
 from builder.errors import ArtifactError
 from builder.host.places import OVERLAYS, REPOSITORY, code_below
 from builder.host.pool import Pool, Pooled
-from builder.kolibri.channels import content_directory, find_channels
+from builder.kolibri.channels import ContentFile
+from builder.lock.content import locked_channel
 from builder.lock.model import Lock
 from builder.lock.text import lock_text, parse_lock
 from builder.progress import Advance, Reporter
 from builder.recipe.load import Loaded, load_recipe
 
 _INDEX: Final = "bundle.json"
-_FILES, _POOL, _SATCHEL = "files", "pool", "satchel"
+_FILES, _POOL, _CONTENT, _SATCHEL = "files", "pool", "content", "satchel"
 _OWN_SOURCE: Final = (
     "builder",
     "overlays",
@@ -62,8 +64,6 @@ class Index(BaseModel):
     """The directory of overlays, below `files/`."""
     settings: dict[str, str]
     """Values that were chosen for the recipe's parameters."""
-    drives: dict[int, str]
-    """The directories of the recipe's content drives by their place in its list, below `files/`."""
     lock: str
     """The text of the lock."""
     members: dict[str, str]
@@ -96,11 +96,13 @@ def write_bundle(
         ArtifactError: something is missing from the pool or was damaged there; `out` is then not written.
     """
     own = dict(_own_source())
-    files = {**_recipe_files(loaded), **dict(_overlay_files(loaded)), **dict(_content_files(loaded))}
+    files = {**_recipe_files(loaded), **dict(_overlay_files(loaded))}
     top = Path(os.path.commonpath([OVERLAYS, *(path.parent for path in files)]))
     named = {f"{_FILES}/{path.relative_to(top).as_posix()}": path for path in files}
     inputs = {f"{_POOL}/{wanted.sha256}": pool.verified(wanted) for wanted in lock.files()}
-    members = {**dict(sorted(named.items())), **dict(sorted(own.items())), **dict(sorted(inputs.items()))}
+    shelf = ContentPool()
+    content = {f"{_CONTENT}/{file.name}": shelf.path(file) for file in _verified(_content_files(lock, pool), shelf)}
+    members = {**dict(sorted(named.items())), **dict(sorted(own.items())), **dict(sorted(inputs.items())), **content}
     digests = {name: PurePosixPath(name).name if name in inputs else _digest(path) for name, path in members.items()}
     index = Index(
         satchel=__version__,
@@ -108,7 +110,6 @@ def write_bundle(
         recipe=loaded.source.relative_to(top).as_posix(),
         overlays=OVERLAYS.relative_to(top).as_posix(),
         settings=dict(settings),
-        drives={number: path.relative_to(top).as_posix() for number, path in _drives(loaded)},
         lock=lock_text(lock),
         members=digests,
     )
@@ -154,7 +155,7 @@ def open_bundle(bundle: Path, *, pool: Pool, into: Path, reporter: Reporter) -> 
     missing = sorted((index.members.keys() | wanted.keys()) - seen)
     if missing:
         raise ArtifactError(f"{bundle} is not whole: {missing[0]} is missing", details="\n".join(missing[1:10]))
-    loaded = _with_drives(load_recipe(into / index.recipe, settings=index.settings), index.drives, into)
+    loaded = load_recipe(into / index.recipe, settings=index.settings)
     return Opened(loaded=loaded, lock=lock, overlays=into / index.overlays, index=index)
 
 
@@ -170,6 +171,7 @@ def _members(
 ) -> Iterator[str]:
     """Take in every member that the index names; yields their names."""
     links: list[tuple[Path, str]] = []
+    shelf = ContentPool()
     for member in tar:
         if member.name == _INDEX:
             continue
@@ -184,10 +186,13 @@ def _members(
                 links.append((_below(into, path, bundle), member.linkname))
         elif member.name in wanted:
             _into_pool(bundle, source, wanted[member.name], pool)
+        elif kind == _CONTENT:
+            _into_content(bundle, source, ContentFile(name=path, size=member.size), shelf)
         elif kind == _FILES:
             _check(bundle, member.name, _lay_down(source, _below(into, path, bundle)), expected)
         advance(member.size)
         yield member.name
+    shelf.settle()
     # Last, so that no file of a bundle can be written through one of its links.
     for place, target in links:
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -202,6 +207,30 @@ def _into_pool(bundle: Path, source: IO[bytes], wanted: Pooled, pool: Pool) -> N
             pool.take(file, wanted)
         except ArtifactError as error:
             raise ArtifactError(f"{bundle}: {error.message}", details=error.details, hint=_WRONG) from error
+
+
+def _into_content(bundle: Path, source: IO[bytes], file: ContentFile, shelf: ContentPool) -> None:
+    if not file.is_named_well:
+        raise ArtifactError(f"{bundle} holds {file.name!r}, which is no name of content", hint=_WRONG)
+    if not shelf.missing((file,)):
+        return
+    try:
+        with shelf.arriving(file, origin=f"bundle {bundle.name}") as arrival:
+            if arrival is not None:
+                arrival.start_over()
+                while block := source.read(_BLOCK):
+                    arrival.write(block)
+    except Spoilt as spoilt:
+        raise ArtifactError(f"{bundle}: {file.name} is damaged: {spoilt}", hint=_WRONG) from spoilt
+
+
+def _verified(files: Iterable[ContentFile], shelf: ContentPool) -> Iterator[ContentFile]:
+    known = shelf.known()
+    for file in files:
+        if damage := shelf.damage(file, known.get(file.name)):
+            hint = "`satchel content verify` throws damaged files away; then build again"
+            raise ArtifactError(f"{file.name} was damaged in the pool of content: {damage}", hint=hint)
+        yield file
 
 
 _WRONG: Final = "the bundle was damaged or changed; use another copy"
@@ -255,34 +284,10 @@ def _overlay_files(loaded: Loaded) -> Iterator[tuple[Path, None]]:
             yield path, None
 
 
-def _drives(loaded: Loaded) -> Iterator[tuple[int, Path]]:
-    for number, source in enumerate(loaded.recipe.content):
-        if source.drive is not None:
-            yield number, loaded.path(source.drive.directory)
-
-
-def _with_drives(loaded: Loaded, drives: Mapping[int, str], into: Path) -> Loaded:
-    """The recipe with its content drives where the bundle was laid down."""
-    content = list(loaded.recipe.content)
-    for number, path in drives.items():
-        drive = content[number].drive
-        assert drive is not None
-        moved = drive.model_copy(update={"directory": os.fspath(into / path)})
-        content[number] = content[number].model_copy(update={"drive": moved})
-    return replace(loaded, recipe=loaded.recipe.model_copy(update={"content": tuple(content)}))
-
-
-def _content_files(loaded: Loaded) -> Iterator[tuple[Path, None]]:
-    for number, directory in _drives(loaded):
-        drive = loaded.recipe.content[number].drive
-        assert drive is not None
-        content = content_directory(directory)
-        for channel in find_channels(directory, only=drive.channels):
-            yield content / "databases" / f"{channel.id}.sqlite3", None
-            for file in channel.files:
-                yield content / file.path, None
-        if (content / "manifest.json").exists():
-            yield content / "manifest.json", None
+def _content_files(lock: Lock, pool: Pool) -> tuple[ContentFile, ...]:
+    """The files of the lock's channels, each once; all of them must be in the pool of content."""
+    files = {file for channel in lock.channels for file in locked_channel(channel, pool).files}
+    return tuple(sorted(files))
 
 
 def _own_source() -> Iterator[tuple[str, Path]]:

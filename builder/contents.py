@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from email.parser import HeaderParser
 from pathlib import Path
 
-from builder.kolibri.home import MARKER
+from builder.content.laying import MARKER
 from builder.manifest import ChannelRecord, Package
 from builder.recipe.model import Recipe
 

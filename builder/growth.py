@@ -16,9 +16,9 @@ from builder.host.namespace import tree_mounted
 from builder.host.places import remove_tree
 from builder.host.pool import Pool
 from builder.host.store import Store
-from builder.host.tools import Tools
+from builder.host.tools import Tools, find_workshop
 from builder.layers import Layer, Site, layers_of
-from builder.lock.model import Lock
+from builder.lock.model import Lock, Locked
 from builder.plan.layers import PlannedLayer, plan_layers
 from builder.progress import Reporter
 from builder.recipe.load import Loaded
@@ -60,8 +60,22 @@ def plan_growth(loaded: Loaded, lock: Lock, *, overlays: Path, foundation: str) 
     store = Store("layers", user=loaded.recipe.name)
     layers = layers_of(loaded, lock, overlays=overlays)
     described = [(layer.name, layer.parts()) for layer in layers]
-    planned = plan_layers(described, foundation=foundation, known=store.entries())
+    apart = {layer.name for layer in layers if layer.apart}
+    planned = plan_layers(described, foundation=foundation, known=store.entries(), apart=apart)
     return Growth(layers=layers, planned=planned, store=store, lock=lock)
+
+
+def needed_files(growth: Growth) -> Iterator[Locked]:
+    """The files of its lock that growing will use: a layer that is there already needs none."""
+    lock = growth.lock
+    if find_workshop(lock.tools) is None:
+        yield from lock.tools
+    missing = {layer.name for layer in growth.planned if not layer.reused}
+    if missing & {"base", "apt"}:
+        yield from (*lock.base, *lock.apt)
+    yield from (wheel for wheel in lock.wheels if f"pip {wheel.venv}" in missing)
+    if "content" in missing:
+        yield from lock.channels
 
 
 def grow(growth: Growth, *, tools: Tools, reporter: Reporter) -> None:
@@ -86,6 +100,7 @@ def _grow(growth: Growth, *, tools: Tools, reporter: Reporter) -> None:
             build=partial(_make, layer, below, tools=tools, epoch=growth.lock.date, reporter=reporter),
             reporter=reporter,
             detail="" if planned.reused else planned.reason,
+            linked=layer.apart,
         )
         below = (*below, entry.path / "tree")
 
@@ -95,6 +110,14 @@ def _make(
 ) -> None:
     scratch = directory / "scratch"
     scratch.mkdir()
-    with tree_mounted(below, directory) as tree:
+    with _plain(directory) if layer.apart else tree_mounted(below, directory) as tree:
         layer.build(Site(tree=tree, tools=tools, scratch=scratch, pool=Pool(), epoch=epoch, reporter=reporter))
     remove_tree(scratch)
+
+
+@contextmanager
+def _plain(directory: Path) -> Iterator[Path]:
+    """A tree without a mount: files cannot be linked into one."""
+    tree = directory / "tree"
+    tree.mkdir()
+    yield tree

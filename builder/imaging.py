@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from builder.content.pool import DATE_S
+from builder.content.proof import content_of, prove_content
 from builder.disk import btrfs, ext4, vfat
 from builder.disk.assemble import Piece, Pieces, assemble
 from builder.disk.bootloader import SYSTEMD_BOOT, esp_files, kernel_options
@@ -31,7 +33,7 @@ from builder.own_code import OF_PARTITIONS
 from builder.plan.keys import key_of, seed_of
 from builder.plan.layout import Layout, PlacedPartition, plan_layout
 from builder.progress import Reporter
-from builder.recipe.model import FileSystem, Partition, Recipe
+from builder.recipe.model import DataClass, FileSystem, Partition, Recipe
 from builder.together import Job
 
 
@@ -129,7 +131,7 @@ class Imaging:
 
     def _kept(self, described: Partition, placed: PlacedPartition, parts: Mapping[str, str]) -> Piece:
         # Split images have their parts from here, as further names of the same files.
-        store, name = Store("partitions", user=self.recipe.name, linked=True), f"{self.recipe.name} {placed.name}"
+        store, name = Store("partitions", user=self.recipe.name), f"{self.recipe.name} {placed.name}"
         entry = store.obtain(
             key_of(parts),
             name=name,
@@ -138,11 +140,14 @@ class Imaging:
             reporter=self.reporter,
             title=f"partition {placed.name}",
             detail=f"{placed.filesystem}: {store.why(name, parts)}",
+            linked=True,
         )
         return Piece(path=entry.path / "image", key=entry.key)
 
     def _make_to_keep(self, described: Partition, placed: PlacedPartition, out: Path) -> None:
         self._make(described, placed, out)
+        if described.data is DataClass.CONTENT and placed.filesystem is FileSystem.EXT4:
+            self._prove(described, out)
         os.truncate(out, placed.size_bytes)
         out.chmod(0o444)
 
@@ -153,11 +158,24 @@ class Imaging:
             "partition": described.model_dump_json(exclude={"data", "grow"}),
             "size": str(placed.size_bytes),
             "uuid": str(placed.filesystem_uuid),
-            "date": str(self.epoch),
+            "date": str(self._date_of(described)),
             "tools": self.tools.identity,
             "code": code_below(*OF_PARTITIONS),
             **{part: value for mount in mounts if mount for part, value in _touching(self.growth, mount).items()},
         }
+
+    def _prove(self, described: Partition, out: Path) -> None:
+        """Read what was written: by far most of an image's bytes, and each file says itself what it must be."""
+        assert described.mount is not None
+        tree = self._source(described.mount).path
+        expected = content_of(tree)
+        total = sum((tree / path).stat().st_size for path in expected)
+        with self.reporter.amount("compare content", total) as advance:
+            prove_content(out, expected, advance=advance)
+
+    def _date_of(self, described: Partition) -> int:
+        """The date of a file system: of content, nothing depends on the day when the rest was locked."""
+        return DATE_S if described.data is DataClass.CONTENT else self.epoch
 
     def _make_esp(self, placed: PlacedPartition, layout: Layout, further: Mapping[str, bytes], out: Path) -> None:
         files, first = {**self._boot_files(layout), **further}, self.reserved
@@ -183,12 +201,14 @@ class Imaging:
             case FileSystem.EXT4:
                 read_only = "ro" in described.options
                 source = self._source(placed.mount)
-                ext4.make_ext4(self.tools, source, placed, out=out, epoch=self.epoch, read_only=read_only)
+                epoch = self._date_of(described)
+                ext4.make_ext4(self.tools, source, placed, out=out, epoch=epoch, read_only=read_only)
             case FileSystem.BTRFS:
                 subvolumes = {subvolume.name: self._source(subvolume.mount) for subvolume in described.subvolumes}
                 whole = {"": self._source(placed.mount)}
                 compress = described.compress
-                btrfs.make_btrfs(self.tools, subvolumes or whole, placed, out=out, epoch=self.epoch, compress=compress)
+                epoch = self._date_of(described)
+                btrfs.make_btrfs(self.tools, subvolumes or whole, placed, out=out, epoch=epoch, compress=compress)
             case None:
                 raise AssertionError
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from builder.disk.image import DESCRIPTOR
 from builder.errors import ArtifactError
-from builder.recipe.model import Check, DataClass, FileSystem, Recipe, Subvolume
+from builder.recipe.model import ChannelSource, Check, DataClass, FileSystem, Recipe, Subvolume
 
 SCHEMA = 1
 
@@ -145,14 +146,27 @@ def portable(recipe: Recipe) -> Recipe:
     pip = tuple(app.model_copy(update={"requirements": Path(app.requirements).name}) for app in recipe.packages.pip)
     content = tuple(
         source.model_copy(
-            update={"drive": source.drive.model_copy(update={"directory": Path(source.drive.directory).name})}
+            update={
+                "channels": source.channels.model_copy(update={"sources": tuple(map(_told, source.channels.sources))})
+            }
         )
-        if source.drive
+        if source.channels
         else source
         for source in recipe.content
     )
     packages = recipe.packages.model_copy(update={"pip": pip})
     return recipe.model_copy(update={"packages": packages, "content": content})
+
+
+def _told(where: ChannelSource) -> ChannelSource:
+    """A source without its place on this machine, and without what a person may have put into an address."""
+    if where.server:
+        address = urlsplit(where.server)
+        return ChannelSource(
+            server=urlunsplit((address.scheme, address.netloc.rpartition("@")[2], address.path, "", ""))
+        )
+    ((kind, name),) = where.model_dump(exclude_none=True).items()
+    return ChannelSource.model_validate({kind: Path(name).name or kind})
 
 
 def parse_manifest(text: str | bytes, *, source: str) -> Manifest:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from builder.host.pool import Pool
-from builder.lock.current import Needed, known_lock, lock_for, lock_path, misfits
-from builder.lock.fetch import fetch
+from builder.lock.bring import bring
+from builder.lock.current import Agreed, Needed, any_lock, known_lock, lock_for, lock_path, misfits
 from builder.lock.model import Lock
 from builder.lock.resolve import origins_of
 from builder.lock.text import read_lock
@@ -18,11 +17,15 @@ from builder.recipe.load import Loaded
 class Supply(Protocol):
     """A lock, first as it is known at once, then with its files."""
 
+    @property
+    def offline(self) -> bool:
+        """Whether the network may never be used."""
+
     def known(self) -> Lock | None:
         """The lock, if it can be told without network."""
 
-    def supplied(self, needed: Needed) -> Lock:
-        """The lock, with the files that `needed` names for it in the pool."""
+    def supplied(self, needed: Needed, *, agreed: Agreed = any_lock) -> Lock:
+        """The lock, with the files that `needed` names for it in the pool; `agreed` is asked before any is brought."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,9 +46,16 @@ class RecipeSupply:
         lock = read_lock(lock_path(self.loaded))
         return lock if lock is not None and not misfits(lock, self.loaded) else None
 
-    def supplied(self, needed: Needed) -> Lock:
+    def supplied(self, needed: Needed, *, agreed: Agreed = any_lock) -> Lock:
         """See `Supply` and `lock_for`."""
-        return lock_for(self.loaded, locked=self.locked, offline=self.offline, reporter=self.reporter, needed=needed)
+        return lock_for(
+            self.loaded,
+            locked=self.locked,
+            offline=self.offline,
+            reporter=self.reporter,
+            needed=needed,
+            agreed=agreed,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,14 +71,8 @@ class FixedSupply:
         """See `Supply`."""
         return self.lock
 
-    def supplied(self, needed: Needed) -> Lock:
-        """See `Supply` and `fetch`."""
-        fetch(
-            needed(self.lock),
-            recipe=self.lock.recipe,
-            origins=origins_of(self.loaded),
-            pool=Pool(),
-            offline=self.offline,
-            reporter=self.reporter,
-        )
+    def supplied(self, needed: Needed, *, agreed: Agreed = any_lock) -> Lock:
+        """See `Supply` and `bring`."""
+        agreed(self.lock)
+        bring(needed(self.lock), self.loaded, origins_of(self.loaded), offline=self.offline, reporter=self.reporter)
         return self.lock

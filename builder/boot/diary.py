@@ -75,7 +75,11 @@ class Diary:
             report = self._device.ask(then, within=self._bench.patience.first_boot)
             if then != "stay":
                 return report, self._judge(report)
-            found = outside.ask(self._subject.checks, self._device.forwards, within=self._bench.patience.outside)
+            found = outside.ask(
+                (*self._subject.checks, *self._subject.channels),
+                self._device.forwards,
+                within=self._bench.patience.outside,
+            )
             return report, self._judge(report, found)
 
         return self._write(FIRST_BOOT, work, expected=self._expected)

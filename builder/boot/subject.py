@@ -48,6 +48,9 @@ class Subject:
     firmware: tuple[Firmware, ...]
     """The firmware that it claims to boot on, the one for the growing and rebooting machine first."""
     checks: tuple[Check, ...]
+    """Claims that the device proves itself."""
+    channels: tuple[Check, ...]
+    """Claims about what is preloaded, to be asked from outside."""
     kolibri: bool
     """Whether a Kolibri facility must be born on each device."""
     ports: tuple[int, ...]

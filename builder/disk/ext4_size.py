@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Final
 
 from builder.disk.source import Source
@@ -46,29 +47,80 @@ def measure(source: Source) -> Content:
     Hard links count once. Holes in files count like data, although mke2fs leaves out every block of zeros: where the
     holes are is decided by the file system that the tree lies on, and must not decide the size of a partition.
     """
-    inodes, blocks = _RESERVED_INODES, _LOST_AND_FOUND_BLOCKS
-    names: dict[str, int] = {}
+    count = _Count()
     linked: set[tuple[int, int]] = set()
     for path, facts in source.walk():
-        parent, _, name = path.rpartition("/")
-        names[parent] = names.get(parent, 0) + 8 + (len(os.fsencode(name)) + 3) // 4 * 4
+        count.name(path)
         if stat.S_ISDIR(facts.st_mode):
-            names.setdefault("" if path == "." else path, 0)
+            count.directory("" if path == "." else path)
         elif facts.st_nlink > 1:
             if (facts.st_dev, facts.st_ino) in linked:
                 continue
             linked.add((facts.st_dev, facts.st_ino))
-        inodes += 1
-        blocks += bool(os.listxattr(source.path / path, follow_symlinks=False))
+        attributes = bool(os.listxattr(source.path / path, follow_symlinks=False))
         if stat.S_ISREG(facts.st_mode):
-            blocks += _file_blocks(facts.st_size)
+            count.inode(_file_blocks(facts.st_size) + attributes)
         elif stat.S_ISLNK(facts.st_mode):
-            blocks += facts.st_size > _LONGEST_SYMLINK_IN_THE_INODE
-    for size in names.values():
-        # Every block of names has "." or a checksum in it, and at its end a gap that the next name did not fit into.
-        data = -(-(size + 24) // (BLOCK - 12 - _LARGEST_NAME_ENTRY))
-        blocks += data + _extent_blocks(-(-data // _EXTENTS_IN_THE_INODE))
-    return Content(inodes=inodes, blocks=blocks)
+            count.inode((facts.st_size > _LONGEST_SYMLINK_IN_THE_INODE) + attributes)
+        else:
+            count.inode(int(attributes))
+    return count.content()
+
+
+def measure_files(files: Iterable[tuple[str, int]]) -> Content:
+    """Count what a tree of plain files will take, from their paths, relative to its top, and sizes in bytes.
+
+    The result is that of `measure` once they are there, each a file of its own without extended attributes.
+    """
+    count = _Count()
+    known = {""}
+    count.name(".")
+    count.directory("")
+    count.inode(0)
+    for path, size in files:
+        count.name(path)
+        count.inode(_file_blocks(size))
+        above = path.rpartition("/")[0]
+        while above not in known:
+            known.add(above)
+            count.name(above)
+            count.directory(above)
+            count.inode(0)
+            above = above.rpartition("/")[0]
+    return count.content()
+
+
+@dataclass(slots=True)
+class _Count:
+    """What was counted so far."""
+
+    inodes: int = _RESERVED_INODES
+    blocks: int = _LOST_AND_FOUND_BLOCKS
+    names: dict[str, int] = field(default_factory=dict)
+
+    def name(self, path: str) -> None:
+        """A name in a directory."""
+        parent, _, name = path.rpartition("/")
+        self.names[parent] = self.names.get(parent, 0) + 8 + (len(os.fsencode(name)) + 3) // 4 * 4
+
+    def directory(self, path: str) -> None:
+        """A directory, which takes room even when nothing is in it."""
+        self.names.setdefault(path, 0)
+
+    def inode(self, blocks: int) -> None:
+        """A file or a directory, with the blocks of its own."""
+        self.inodes += 1
+        self.blocks += blocks
+
+    def content(self) -> Content:
+        """Everything, with the blocks that hold the names."""
+        blocks = self.blocks
+        for size in self.names.values():
+            # Every block of names has "." or a checksum in it, and at its end a gap that the next name did not fit
+            # into.
+            data = -(-(size + 24) // (BLOCK - 12 - _LARGEST_NAME_ENTRY))
+            blocks += data + _extent_blocks(-(-data // _EXTENTS_IN_THE_INODE))
+        return Content(inodes=self.inodes, blocks=blocks)
 
 
 def _file_blocks(size: int) -> int:
@@ -103,7 +155,7 @@ def _room(total: int, inodes: int, *, read_only: bool) -> int:
     if not read_only:
         # Room for descriptors up to 1024 times the size, so that the file system can grow while it is mounted.
         descriptors = min(descriptors + 1024, -(-groups * 1024 // _DESCRIPTORS_IN_A_BLOCK) + 1)
-    backups = sum(_has_backup(group) for group in range(groups)) * (1 + descriptors)
+    backups = _copies(groups) * (1 + descriptors)
     last = total % _GROUP
     if groups > 1 and 0 < last < 2 + inode_blocks + 1 + descriptors + _SMALLEST_LAST_GROUP:
         return _room(total - last, inodes, read_only=read_only)
@@ -111,14 +163,9 @@ def _room(total: int, inodes: int, *, read_only: bool) -> int:
     return total - groups * (2 + inode_blocks) - backups - (_LARGEST_JOURNAL if journal is None else journal + 2)
 
 
-def _has_backup(group: int) -> bool:
-    """Whether a group carries a copy of the superblock: 0, 1 and the powers of 3, 5 and 7 (`sparse_super`)."""
-    if group < 2:
-        return True
-    for base in (3, 5, 7):
-        power = base
-        while power < group:
-            power *= base
-        if power == group:
-            return True
-    return False
+def _copies(groups: int) -> int:
+    """How many groups carry a copy of the superblock: 0, 1 and the powers of 3, 5 and 7 (`sparse_super`)."""
+    powers = {
+        base**exponent for base in (3, 5, 7) for exponent in range(1, groups.bit_length()) if base**exponent < groups
+    }
+    return min(groups, 2) + len(powers)

@@ -17,7 +17,7 @@ import pwd
 import shutil
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
@@ -105,6 +105,18 @@ def _die_with_parent() -> None:
 def inside() -> bool:
     """Whether this process has already entered."""
     return os.environ.get("SATCHEL_NAMESPACE") == str(Path("/proc/self/ns/user").stat().st_ino)
+
+
+def as_oneself(argv: Sequence[str]) -> tuple[str, ...]:
+    """The program and its arguments, for programs that look up the home of their user id, as ssh does.
+
+    In here that id is 0, so that they would look for keys and settings in the home of root. They get a namespace of
+    their own, in which the user has his own id again.
+    """
+    inside_id, outside_id, _ = Path("/proc/self/uid_map").read_text().split("\n", 1)[0].split()
+    if not inside() or os.getuid() != int(inside_id) or inside_id == outside_id:
+        return tuple(argv)
+    return ("unshare", "--user", f"--map-user={outside_id}", f"--map-group={outside_id}", "--", *argv)
 
 
 def enter() -> None:

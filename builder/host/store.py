@@ -7,8 +7,6 @@ this process ends, so that nobody collects it meanwhile.
 
 from __future__ import annotations
 
-import ctypes
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +19,7 @@ from builder.host.record import Record, is_whole, mark_used, read_record, users_
 from builder.host.room import full_disk_explained
 from builder.host.scratch import remove_unused, scratch, set_aside, sweep
 from builder.host.survey import UNFINISHED
+from builder.host.whole import write_out
 from builder.plan.keys import difference
 from builder.progress import Reporter
 
@@ -47,12 +46,10 @@ class Store:
         kind: What they are; the name of the directory.
         root: Where it lies; the cache directory if left out.
         user: The recipe that uses them in this run, to be shown to people.
-        linked: Whether their files may get further names elsewhere (hard links).
     """
 
-    def __init__(self, kind: str, *, root: Path | None = None, user: str = "", linked: bool = False) -> None:
+    def __init__(self, kind: str, *, root: Path | None = None, user: str = "") -> None:
         self._kind = kind
-        self._linked = linked
         self._root = cache_directory() if root is None else root
         self._user = user
         self._entries = self._root / kind
@@ -96,6 +93,7 @@ class Store:
         reporter: Reporter,
         title: str = "",
         detail: str = "",
+        linked: bool = False,
     ) -> Entry:
         """The piece under `key`, checked; made now if it is not there. Must run inside the namespace.
 
@@ -109,6 +107,7 @@ class Store:
             reporter: Told about the step, about waiting and about damage.
             title: What the step is called; `name` if left out.
             detail: Why it has to be made; if left out, what changed since the newest piece of that name.
+            linked: Whether its files have or may get further names elsewhere (hard links).
 
         Raises:
             HostError: the disk became full.
@@ -123,7 +122,7 @@ class Store:
             if found is None:
                 with (
                     reporter.step(title or name, detail=detail or self.why(name, parts)),
-                    self.make(key, name=name, parts=parts) as directory,
+                    self.make(key, name=name, parts=parts, linked=linked) as directory,
                 ):
                     build(directory)
                 found = self.find(key)
@@ -151,7 +150,7 @@ class Store:
         return difference(earlier.parts, parts) or "something below changed"
 
     @contextmanager
-    def make(self, key: str, *, name: str, parts: Mapping[str, str]) -> Iterator[Path]:
+    def make(self, key: str, *, name: str, parts: Mapping[str, str], linked: bool = False) -> Iterator[Path]:
         """A directory to make a piece in; it becomes the piece when the block ends without an error.
 
         Raises:
@@ -160,8 +159,8 @@ class Store:
         with self.scratch(name) as directory:
             self._entries.mkdir(parents=True, exist_ok=True)
             yield directory
-            _write_out(directory)
-            write_record(directory, name=name, parts=parts, linked=self._linked)
+            write_out(directory)
+            write_record(directory, name=name, parts=parts, linked=linked)
             self._place(directory, self._entries / key)
 
     @contextmanager
@@ -207,15 +206,3 @@ class Store:
 
 def _entry(path: Path, record: Record) -> Entry:
     return Entry(key=path.name, name=record.name, parts=record.parts, path=path)
-
-
-def _write_out(directory: Path) -> None:
-    """Wait until everything on the file system of `directory` is on its disk: a power cut leaves nothing empty."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        # Not os.sync(): other disks and their writers are none of our business.
-        if ctypes.CDLL(None, use_errno=True).syncfs(descriptor) != 0:
-            code = ctypes.get_errno()
-            raise OSError(code, os.strerror(code), os.fspath(directory))
-    finally:
-        os.close(descriptor)

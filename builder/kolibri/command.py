@@ -37,10 +37,13 @@ class KolibriCommand:
     runner: Runner
     kolibri: Kolibri
 
-    def manage(self, *arguments: str, why: str, content: str | None = None) -> str:
-        """Run `kolibri manage ARGUMENTS` as the service account; `content` replaces its writable content directory."""
+    def manage(self, *arguments: str, why: str, room: str | None = None) -> str:
+        """Run `kolibri manage ARGUMENTS` as the service account.
+
+        With `room`, that is its writable content directory.
+        """
         argv = (f"{self.kolibri.venv}/bin/kolibri", "manage", *arguments)
-        return self.runner.run(argv, why=why, env=self._environment(content), user=self.kolibri.user)
+        return self.runner.run(argv, why=why, env=self._environment(room), user=self.kolibri.user)
 
     def provision(self, file: str, *, why: str) -> None:
         """Let Kolibri set its home up as a provisioning file of the tree says, which it then deletes."""
@@ -54,7 +57,7 @@ class KolibriCommand:
         argv = (f"{self.kolibri.venv}/bin/python", "-I", "-c", program, database, json.dumps(statements))
         self.runner.run(argv, why=why, user=self.kolibri.user)
 
-    def _environment(self, content: str | None) -> dict[str, str]:
+    def _environment(self, room: str | None) -> dict[str, str]:
         environment = {
             "HOME": self.kolibri.home,
             "KOLIBRI_HOME": self.kolibri.home,
@@ -68,4 +71,4 @@ class KolibriCommand:
             "PYTHONHASHSEED": "0",
             "PYTHONWARNINGS": "ignore",
         }
-        return {**environment, "KOLIBRI_CONTENT_DIR": content} if content else environment
+        return {**environment, "KOLIBRI_CONTENT_DIR": room} if room else environment

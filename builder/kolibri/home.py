@@ -1,8 +1,8 @@
 """Fill a Kolibri home with channels, and prove that what was asked for is there.
 
-Content is imported straight to where it will be read-only on the device: Kolibri annotates its database during the
-import and notes no path in it, so the device needs no scan at boot. Kolibri reports success for several imports that
-imported nothing; therefore nothing of what it says is believed, and everything is counted and hashed.
+Content lies where it will be read-only on the device when Kolibri imports it: its database is annotated and notes no
+path, and a file that is there is not copied, so the device needs no scan at boot. Kolibri reports success for several
+imports that imported nothing; therefore nothing of what it says is believed, and everything is counted.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 import os
 import sqlite3
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,22 +19,22 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from builder.errors import BuildFailed
-from builder.kolibri.channels import Channel, damaged_files, missing_files
+from builder.kolibri.channels import Channel, missing_files
 from builder.kolibri.command import KolibriCommand, Runner
+from builder.kolibri.traces import opened
 from builder.recipe.model import Kolibri
-
-MARKER: Final = ".satchel-content.json"
-"""Beside the content: proof that the partition is mounted, and what it carries."""
 
 _SHOWN: Final = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
-    """Channels to import, and where the tree's programs find them."""
+class Preloaded:
+    """Channels that lie in `kolibri.content` already, and where the tree's programs find them; paths in the tree."""
 
-    inside: str
-    """A path in the tree; the content directory is `inside`/content."""
+    source: str
+    """The same content as a drive: it lies in `source`/content."""
+    room: str
+    """A directory that Kolibri may write to, and in which `storage` is that of the content. It is thrown away."""
     channels: tuple[Channel, ...]
 
 
@@ -43,69 +43,34 @@ def prepare_home(
     *,
     tree: Path,
     kolibri: Kolibri,
-    sources: Sequence[Source],
+    preloaded: Preloaded,
     epoch: int,
     advance: Callable[[int], None] = lambda _size: None,
-) -> tuple[Channel, ...]:
-    """Make `kolibri.home` and import every channel into `kolibri.content`; returns the channels that are there now.
+) -> None:
+    """Make `kolibri.home` and tell it of every channel in `kolibri.content`.
 
     The home is left unsealed (see `seal`), with an empty, writable `content/` of its own for channels added later.
     `epoch` is when the channels were imported, as far as their users will know, in seconds since 1970; `advance` is
-    told the bytes of each channel that was imported.
+    told the resources of each channel that was imported.
 
     Raises:
         CommandFailed: Kolibri could not import a channel.
-        BuildFailed: it said that it could, and the result is not what the source promises.
+        BuildFailed: it said that it could, and the result is not what the content promises.
     """
     home, content = in_tree(tree, kolibri.home), in_tree(tree, kolibri.content)
     owner = account(tree, kolibri.user)
-    for directory in (home, home / "content", content):
+    for directory in (home, home / "content"):
         directory.mkdir(parents=True, exist_ok=True)
         os.chown(directory, *owner)
     home.chmod(0o750)
 
     command = KolibriCommand(runner=runner, kolibri=kolibri)
-    imported: dict[str, Channel] = {}
-    for source in sources:
-        for channel in source.channels:
-            if channel.id in imported:
-                raise BuildFailed(
-                    f"two sources hold the channel {channel.name}", hint=f"take {channel.id} from one of them only"
-                )
-            _import(command, source.inside, channel)
-            imported[channel.id] = channel
-            advance(channel.size)
-    channels = tuple(imported.values())
-    if channels:
-        _verify(home, content, channels)
-        _date(command, channels, epoch)
-    for path in _everything(content):
-        os.chown(path, 0, 0, follow_symlinks=False)
-        path.chmod(0o755 if path.is_dir() else 0o644)
-    return channels
-
-
-def write_marker(tree: Path, *, mount: str, channels: Sequence[Channel]) -> Path:
-    """Note in the content partition mounted at `mount` what it carries."""
-    facts = {
-        "satchel": 1,
-        "channels": [
-            {
-                "id": channel.id,
-                "name": channel.name,
-                "version": channel.version,
-                "resources": channel.resources,
-                "languages": channel.languages,
-                "files": len(channel.files),
-                "bytes": channel.size,
-            }
-            for channel in sorted(channels, key=lambda channel: channel.id)
-        ],
-    }
-    marker = in_tree(tree, mount) / MARKER
-    marker.parent.mkdir(parents=True, exist_ok=True)
-    marker.write_text(json.dumps(facts, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-    return marker
+    for channel in preloaded.channels:
+        _import(command, preloaded, channel)
+        advance(channel.resources)
+    if preloaded.channels:
+        _verify(home, content, preloaded.channels)
+        _date(command, preloaded.channels, epoch)
 
 
 def in_tree(tree: Path, path: str) -> Path:
@@ -126,16 +91,17 @@ def account(tree: Path, user: str) -> tuple[int, int]:
     raise BuildFailed(f"the tree has no user {user}", hint="name it under `users:`, with `system: true`")
 
 
-def _import(command: KolibriCommand, inside: str, channel: Channel) -> None:
-    content = command.kolibri.content
+def _import(command: KolibriCommand, preloaded: Preloaded, channel: Channel) -> None:
+    """Kolibri finds every file in its place already, so it copies none."""
     command.manage(
-        "importchannel", "disk", channel.id, inside, why=f"import the channel {channel.name}", content=content
+        "importchannel", "disk", channel.id, preloaded.source,
+        why=f"import the channel {channel.name}", room=preloaded.room,
     )  # fmt: skip
-    # Kolibri reads the source's manifest.json unasked, and imports nothing of a channel that is not named there.
-    whole = () if channel.partial else ("--no_detect_manifest",)
+    wide = {"--include-unrenderable-content": channel.unrenderable, "--all-thumbnails": channel.all_thumbnails}
+    more = (option for option, wanted in wide.items() if wanted)
     command.manage(
-        "importcontent", "--fail-on-error", "disk", channel.id, inside, *whole,
-        why=f"import the content of {channel.name}", content=content,
+        "importcontent", "--fail-on-error", *more, "disk", channel.id, preloaded.source,
+        why=f"import the content of {channel.name}", room=preloaded.room,
     )  # fmt: skip
 
 
@@ -146,11 +112,7 @@ def _verify(home: Path, content: Path, channels: Sequence[Channel]) -> None:
         found = available.get(channel.id, 0)
         if found != channel.resources:
             problems.append(f"{channel.name}: {found} resources are available instead of {channel.resources}")
-        problems += missing_files(content, channel) or damaged_files(content, channel)
-    expected = {file.path for channel in channels for file in channel.files}
-    expected |= {Path("databases", f"{channel.id}.sqlite3") for channel in channels}
-    there = {path.relative_to(content) for path in content.rglob("*") if path.is_file()}
-    problems += [f"{path} was imported but belongs to no channel" for path in sorted(there - expected)]
+        problems += missing_files(content, channel)
     if problems:
         more = f"\nand {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
         raise BuildFailed("the imported content is not what its source promises",
@@ -180,6 +142,8 @@ def available_resources(home: Path) -> dict[str, int]:
         return dict(database.execute(query))
 
 
-def _everything(directory: Path) -> Iterator[Path]:
-    yield directory
-    yield from directory.rglob("*")
+def available_nodes(home: Path, channel: str) -> frozenset[str]:
+    """Ids of the resources of a channel that a home has, whether its Kolibri runs or not."""
+    query = "SELECT id FROM content_contentnode WHERE channel_id = ? AND available AND kind <> 'topic'"
+    with opened(home / "db.sqlite3") as database:
+        return frozenset(node for (node,) in database.execute(query, (channel,)))

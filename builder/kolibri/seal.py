@@ -24,16 +24,22 @@ from builder.kolibri.search import common_texts, needles_found
 from builder.kolibri.traces import unsealed
 from builder.recipe.model import Kolibri
 
-PRISTINE: Final = ".sealed-home"
-"""Beside the content: a copy of the sealed home's files, to restore from as long as a device is not provisioned."""
+PRISTINE: Final = "/usr/share/satchel/sealed-home"
+"""A copy of the sealed home's files, to restore from as long as a device is not provisioned."""
 
 _REPLACED: Final = ("sessions", "syncqueue", "notifications", "networklocation", "job_storage")
 
 
 def seal(
-    runner: Runner, *, tree: Path, kolibri: Kolibri, mount: str, epoch: int, forbidden: Sequence[str] = ()
+    runner: Runner,
+    *,
+    tree: Path,
+    kolibri: Kolibri,
+    epoch: int,
+    forbidden: Sequence[str] = (),
+    pristine: str = PRISTINE,
 ) -> None:
-    """Seal the home that the recipe names, and keep a pristine copy in the content partition mounted at `mount`.
+    """Seal the home that the recipe names, and keep a pristine copy on the system's partition.
 
     No Kolibri command may run on the home afterwards.
 
@@ -41,18 +47,17 @@ def seal(
         runner: Runs programs inside `tree`.
         tree: The device's root directory on this host.
         kolibri: Where home, content and software lie in the tree.
-        mount: Where the content partition will be mounted.
-        epoch: The time that every file of the home and of the content will bear, in seconds since 1970.
+        epoch: The time that every file of the home will bear, in seconds since 1970.
         forbidden: Texts that must not be found in any of its files, such as the build host's name, besides the ids that
             the home carries now. Words that Kolibri or the channels use themselves are left out.
+        pristine: Where in the tree the copy goes.
 
     Raises:
         CommandFailed: Kolibri refused to deprovision.
         BuildFailed: something that could identify a device, a facility or a learner is still there.
     """
     home = in_tree(tree, kolibri.home)
-    pristine = software_home(tree, kolibri)
-    common = common_texts((pristine, in_tree(tree, kolibri.content) / "databases"), forbidden)
+    common = common_texts((software_home(tree, kolibri), in_tree(tree, kolibri.content) / "databases"), forbidden)
     needles = (*identities(home), *(text for text in forbidden if text not in common))
     deprovision(runner, kolibri)
     clean(runner, tree=tree, kolibri=kolibri)
@@ -60,8 +65,9 @@ def seal(
     owner = account(tree, kolibri.user)
     for path in (home, *home.rglob("*")):
         os.chown(path, *owner, follow_symlinks=False)
-    _keep_copy(home, in_tree(tree, mount) / PRISTINE)
-    for directory in (home, in_tree(tree, mount)):
+    kept = in_tree(tree, pristine)
+    _keep_copy(home, kept)
+    for directory in (home, kept):
         for path in (*directory.rglob("*"), directory):
             os.utime(path, (epoch, epoch), follow_symlinks=False)
     _sync(home)

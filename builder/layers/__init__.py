@@ -11,6 +11,7 @@ from pathlib import Path
 
 from builder.layers.apt import AptLayer
 from builder.layers.base import BaseLayer
+from builder.layers.content import ContentLayer, content_mount
 from builder.layers.initramfs import CONFIGURES, InitramfsLayer
 from builder.layers.kolibri import KolibriLayer
 from builder.layers.overlay import OverlayLayer
@@ -44,7 +45,8 @@ def _layers(loaded: Loaded, lock: Lock, overlays: Path) -> Iterator[Layer]:
         wheels = tuple(wheel for wheel in lock.wheels if wheel.venv == application.venv)
         yield PipLayer(application=application, wheels=wheels)
     if recipe.kolibri:
-        yield KolibriLayer(kolibri=recipe.kolibri, loaded=loaded)
+        yield ContentLayer(kolibri=recipe.kolibri, loaded=loaded, locked=lock.channels)
+        yield KolibriLayer(kolibri=recipe.kolibri, mount=content_mount(loaded))
     if configuring:
         yield from configuring
         yield InitramfsLayer()

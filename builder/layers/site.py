@@ -56,6 +56,14 @@ class Layer(Protocol):
     def parts(self) -> Mapping[str, str]:
         """Everything that can change its result, besides the layers below: named values or digests."""
 
+    @property
+    def apart(self) -> bool:
+        """Whether it neither sees nor changes what lies below.
+
+        Then its key is its own, and its tree a plain directory whose files may be further names of a pool's.
+        """
+        return False
+
     def beforehand(self, *, tools: Tools, pool: Pool, reporter: Reporter) -> Mapping[str, Job[object]]:
         """What can be made beside the layers below, because it does not need them; `build` finds it in the cache."""
         return {}

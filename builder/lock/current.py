@@ -10,11 +10,12 @@ from typing import Final
 from builder.errors import PlanError
 from builder.host.pool import Pool
 from builder.lock.apt import Upgrade
+from builder.lock.bring import bring
 from builder.lock.content import contents
-from builder.lock.fetch import Moved, fetch
+from builder.lock.fetch import Moved
 from builder.lock.inputs import drift
 from builder.lock.memory import remember, remembered
-from builder.lock.model import Deb, Lock, Wheel
+from builder.lock.model import Lock, Locked
 from builder.lock.resolve import origins_of, resolve
 from builder.lock.text import called, read_lock
 from builder.progress import Reporter
@@ -27,7 +28,14 @@ _TRIES: Final = 3
 _FEW: Final = 3
 """Reasons that fit into one line."""
 
-Needed = Callable[[Lock], Iterable[Deb | Wheel]]
+Needed = Callable[[Lock], Iterable[Locked]]
+
+Agreed = Callable[[Lock], None]
+"""Told a lock before anything is fetched for it; whoever does not agree raises an error."""
+
+
+def any_lock(_lock: Lock) -> None:
+    """Agrees to everything."""
 
 
 def lock_path(loaded: Loaded) -> Path:
@@ -55,7 +63,7 @@ def _followed(lock: Lock, loaded: Loaded, needed: Needed) -> Lock:
 
 
 def misfits(lock: Lock, loaded: Loaded) -> tuple[str, ...]:
-    """Why the lock does not fit the recipe and its content, in sentences; empty when it fits. Reads the content."""
+    """Why the lock does not fit the recipe, in sentences; empty when it fits. Sources of content are not looked at."""
     asked = drift(lock, loaded)
     if asked:
         return asked
@@ -73,6 +81,7 @@ def lock_for(
     offline: bool,
     reporter: Reporter,
     needed: Needed = Lock.files,
+    agreed: Agreed = any_lock,
 ) -> Lock:
     """The lock for a build, with the files that the build needs in the pool. Must run inside the namespace.
 
@@ -82,6 +91,7 @@ def lock_for(
         offline: Never use the network.
         reporter: Who is told what was decided.
         needed: The files that the build will use; all of them when left out.
+        agreed: Asked before anything is fetched.
 
     Raises:
         ArtifactError: the lock file was changed by hand.
@@ -90,18 +100,11 @@ def lock_for(
         RecipeError, HostError: see `resolve`.
     """
     lock = _chosen(loaded, locked=locked, offline=offline, reporter=reporter)
-    pool = Pool()
     for tried in range(_TRIES):
         lock = lock if locked else _followed(lock, loaded, needed)
+        agreed(lock)
         try:
-            fetch(
-                needed(lock),
-                recipe=called(loaded.source),
-                origins=origins_of(loaded),
-                pool=pool,
-                offline=offline,
-                reporter=reporter,
-            )
+            bring(needed(lock), loaded, origins_of(loaded), offline=offline, reporter=reporter)
         except Moved as moved:
             if locked or tried == _TRIES - 1:
                 raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from builder.lock.model import Content, Deb, Lock, Wheel
+from builder.lock.model import Content, Deb, Lock, LockedChannel, Wheel
 from builder.units import format_size
 
 
@@ -62,7 +62,10 @@ def compare(old: Lock | None, new: Lock) -> Difference:
     return Difference(
         packages=_changes(_debs(debs_before), _debs((*new.base, *new.apt))),
         wheels=_changes(_wheels(old.wheels if old else ()), _wheels(new.wheels)),
-        content=tuple(_content(old.content if old else (), new.content)),
+        content=(
+            *_content(old.content if old else (), new.content),
+            *_channels(old.channels if old else (), new.channels),
+        ),
         tools=_changes(_debs(old.tools if old else ()), _debs(new.tools)),
         new_bytes=sum(size for sha256, size in files_now.items() if sha256 not in files_before),
     )
@@ -110,3 +113,20 @@ def _content(old: Sequence[Content], new: Sequence[Content]) -> Iterator[str]:
             yield f"removed content[{source}] {was.description}"
         elif was is not None and is_now is not None and was.digest != is_now.digest:
             yield f"content[{source}] {was.description} -> {is_now.description}"
+
+
+def _channels(old: Sequence[LockedChannel], new: Sequence[LockedChannel]) -> Iterator[str]:
+    before, now = {channel.id: channel for channel in old}, {channel.id: channel for channel in new}
+    for channel in sorted(before.keys() | now.keys()):
+        was, is_now = before.get(channel), now.get(channel)
+        if was is None and is_now is not None:
+            yield f"added channel {_said(is_now)}"
+        elif is_now is None and was is not None:
+            yield f"removed channel {_said(was)}"
+        elif was is not None and is_now is not None and was != is_now:
+            yield f"channel {_said(was)} -> {_said(is_now)}"
+
+
+def _said(channel: LockedChannel) -> str:
+    size = format_size(channel.bytes + channel.size_bytes)
+    return f"{channel.name} (version {channel.version}, {channel.resources} resources, {size})"

@@ -34,9 +34,13 @@ def _requirements(loaded: Loaded, name: str) -> str:
 
 
 def _asked(source: ContentSource) -> str:
-    """One kind of source and its keys, as in `demo languages=en,fr lessons=12`."""
-    ((kind, keys),) = source.model_dump(exclude_none=True).items()
+    """One kind of content and its keys, as in `demo languages=en,fr lessons=12`."""
+    ((kind, keys),) = source.model_dump(exclude_none=True, exclude={"channels": {"sources"}}).items()
     values = {name: ",".join(value) if isinstance(value, tuple) else str(value) for name, value in keys.items()}
+    if source.channels and not source.channels.ids:
+        # Where channels come from is no part of what they are, unless nothing else says which ones are meant.
+        ((where, place),) = source.channels.sources[0].model_dump(exclude_none=True).items()
+        values["all of"] = f"{where} {place}"
     return " ".join((kind, *(f"{name}={value}" for name, value in values.items())))
 
 

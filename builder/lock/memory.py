@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from builder.errors import ArtifactError
 from builder.host.store import Entry, Store
-from builder.lock.content import contents
+from builder.lock.content import contents, local_marks
 from builder.lock.inputs import inputs_of
 from builder.lock.model import Lock
 from builder.lock.text import lock_digest, read_lock, write_lock
@@ -40,6 +40,7 @@ def _parts(loaded: Loaded, after: Lock | None) -> dict[str, str]:
     return {
         **inputs_of(loaded),
         **{f"digest of content {content.source}": content.digest for content in contents(loaded)},
+        **local_marks(loaded),
         "after": lock_digest(after) if after else "",
     }
 

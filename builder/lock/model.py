@@ -7,7 +7,7 @@ none. Its text lies beside the recipe, a line for each file, so that version con
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -43,8 +43,40 @@ class Wheel(_Entry):
     """Its file name, which says what it runs on."""
 
 
+class LockedChannel(_Entry):
+    """A channel, or the part of it that the recipe takes: its database and these nodes say which files that is."""
+
+    source: int
+    """The place in the recipe's list of the entry that asks for it, from 0."""
+    id: str
+    name: str
+    """On one line."""
+    version: int
+    nodes: tuple[str, ...]
+    """The resources that are taken, with a topic in the place of all that is below it."""
+    unrenderable: bool
+    all_thumbnails: bool
+    resources: int
+    files: int
+    bytes: int
+    """Of its files, without the database."""
+    languages: tuple[str, ...]
+    licences: tuple[str, ...]
+    digest: Sha256
+    """Of the names and sizes of its files."""
+    size_bytes: Annotated[int, Field(gt=0)]
+    """Of the database."""
+    sha256: Sha256
+    """Of the database."""
+
+    @property
+    def file(self) -> str:
+        """What its database is called."""
+        return f"{self.id}.sqlite3"
+
+
 class Content(_Entry):
-    """One source of content of the recipe."""
+    """A piece of content that is made from what the recipe itself says."""
 
     source: int
     """Its place in the recipe's list, from 0."""
@@ -72,6 +104,7 @@ class Lock(_Entry):
     """What the recipe's packages add to it."""
     wheels: tuple[Wheel, ...]
     content: tuple[Content, ...]
+    channels: tuple[LockedChannel, ...] = ()
 
     def debs(self) -> Iterator[Deb]:
         """Every Debian package, those of the tools too; one that is needed twice comes twice."""
@@ -79,7 +112,12 @@ class Lock(_Entry):
         yield from self.base
         yield from self.apt
 
-    def files(self) -> Iterator[Deb | Wheel]:
-        """Every file that must be fetched."""
+    def files(self) -> Iterator[Locked]:
+        """Every file that the lock names by its hash; the files of a channel are named by its database."""
         yield from self.debs()
         yield from self.wheels
+        yield from self.channels
+
+
+Locked: TypeAlias = Deb | Wheel | LockedChannel
+"""A file that a lock names."""

@@ -14,10 +14,10 @@ from builder.host.pool import Pool
 from builder.host.tools import PACKAGES, SUITE, apt_mirror
 from builder.lock.apt import FOR_TOOLS, MINIMAL, UnknownPackages, Upgrade, resolve_debs
 from builder.lock.archive import Archive, Origin, archive, origin_of
-from builder.lock.content import contents
+from builder.lock.content import contents, resolve_channels
 from builder.lock.inputs import inputs_of
 from builder.lock.memory import remembered_locks
-from builder.lock.model import Deb, Lock, Wheel
+from builder.lock.model import Deb, Lock, LockedChannel, Wheel
 from builder.lock.pip import resolve_wheels
 from builder.lock.text import read_lock
 from builder.progress import Reporter
@@ -30,11 +30,12 @@ _Opened = Callable[[Origin], Archive]
 def resolve(loaded: Loaded, *, earlier: Lock | None, upgrade: Upgrade, reporter: Reporter) -> Lock:
     """What the recipe means: the earlier lock itself if that says everything, else a new one that changes little of it.
 
-    Must run inside the namespace. Wheels are in the pool afterwards; Debian packages are only looked up.
+    Must run inside the namespace. Wheels and databases of channels are in the pool afterwards; Debian packages are only
+    looked up.
 
     Raises:
         RecipeError: the archive has no package of that name.
-        PlanError: the packages do not go together, or a drive does not hold its channels.
+        PlanError: the packages do not go together, or no source holds a channel.
         HostError: an archive or index cannot be reached.
     """
     inputs = inputs_of(loaded)
@@ -45,6 +46,7 @@ def resolve(loaded: Loaded, *, earlier: Lock | None, upgrade: Upgrade, reporter:
         tools = resolution.tools()
         base, apt = resolution.system()
         wheels = tuple(resolution.wheels())
+        channels = tuple(resolution.channels())
     lock = Lock(
         recipe=loaded.recipe.name,
         date=earlier.date if earlier else 0,
@@ -54,6 +56,7 @@ def resolve(loaded: Loaded, *, earlier: Lock | None, upgrade: Upgrade, reporter:
         apt=apt,
         wheels=wheels,
         content=contents(loaded),
+        channels=channels,
     )
     # A lock that follows another keeps its date, for a new date makes every layer anew.
     return lock if earlier and not upgrade.everything else lock.model_copy(update={"date": _date(earlier)})
@@ -147,6 +150,16 @@ class _Resolution:
             with self.reporter.step(f"resolve {application.venv}"):
                 requirements = self.loaded.path(application.requirements)
                 yield from resolve_wheels(application.venv, requirements, pool=Pool(), reporter=self.reporter)
+
+    def channels(self) -> Iterator[LockedChannel]:
+        yield from resolve_channels(
+            self.loaded,
+            earlier=self.earlier,
+            as_before=lambda number: self._as_before(f"content {number}"),
+            upgrade=self.upgrade,
+            pool=Pool(),
+            reporter=self.reporter,
+        )
 
     def _as_before(self, section: str) -> bool:
         return self.earlier is not None and self.earlier.inputs.get(section) == self.inputs[section]

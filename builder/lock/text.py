@@ -22,8 +22,9 @@ from builder.lock.model import Lock
 from builder.recipe.problems import normal, shown
 
 _HEADER: Final = "# Written by `satchel lock`; do not edit. Every file that goes into the image, by its SHA-256.\n"
+_BEGINNING: Final = b"# Written by `satchel lock`"
 _CHECKSUM: Final = "checksum: "
-_SECTIONS: Final = ("tools", "base", "apt", "wheels", "content")
+_SECTIONS: Final = ("tools", "base", "apt", "wheels", "content", "channels")
 
 
 def called(recipe: Path) -> str:
@@ -45,10 +46,10 @@ def lock_digest(lock: Lock) -> str:
 
 def _lines(lock: Lock) -> Iterator[str]:
     yield _HEADER
-    yield f"version: {lock.version}\nrecipe: {_word(lock.recipe)}\ndate: {lock.date}\n"
+    yield f"version: {lock.version}\nrecipe: {yaml_word(lock.recipe)}\ndate: {lock.date}\n"
     yield "inputs:\n"
     for section, text in sorted(lock.inputs.items()):
-        yield f"  {_word(section)}: {_word(text)}\n"
+        yield f"  {yaml_word(section)}: {yaml_word(text)}\n"
     for section in _SECTIONS:
         entries: Iterable[BaseModel] = getattr(lock, section)
         written = [f"- {_flow(entry)}\n" for entry in entries]
@@ -58,10 +59,10 @@ def _lines(lock: Lock) -> Iterator[str]:
 
 def _flow(entry: BaseModel) -> str:
     """The fields in the order of the model."""
-    return "{" + ", ".join(f"{name}: {_word(value)}" for name, value in entry) + "}"
+    return "{" + ", ".join(f"{name}: {yaml_word(value)}" for name, value in entry) + "}"
 
 
-def _word(value: object) -> str:
+def yaml_word(value: object) -> str:
     """A text in double quotes and a number without, as YAML and JSON both have them."""
     written = json.dumps(value, ensure_ascii=False)
     if written.isprintable():
@@ -81,6 +82,15 @@ def write_lock(path: Path, lock: Lock) -> None:
         write_whole(path, lock_text(lock).encode(), mode=0o644)
     except OSError as error:
         raise ArtifactError(f"{shown(path)} cannot be written: {error.strerror}") from error
+
+
+def is_lock(path: Path) -> bool:
+    """Whether Satchel wrote a file, whatever became of it since."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_BEGINNING)) == _BEGINNING
+    except OSError:
+        return False
 
 
 def read_lock(path: Path) -> Lock | None:

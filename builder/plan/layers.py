@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -41,24 +41,29 @@ class PlannedLayer:
 
 
 def plan_layers(
-    layers: Iterable[tuple[str, Mapping[str, str]]], *, foundation: str, known: Sequence[Known]
+    layers: Iterable[tuple[str, Mapping[str, str]]],
+    *,
+    foundation: str,
+    known: Sequence[Known],
+    apart: Collection[str] = (),
 ) -> tuple[PlannedLayer, ...]:
     """Decide for each layer, from the bottom up.
 
     Args:
         layers: Names and key parts, the lowest first.
         foundation: What every layer depends on: the identity of the workshop.
+        apart: Names of layers that do not depend on what lies below; those above depend on them all the same.
         known: Every finished layer, those first that it is most like: of the same recipe, the newest.
     """
     finished = {entry.key for entry in known}
     planned: list[PlannedLayer] = []
     below = foundation
     for name, parts in layers:
-        key = key_of(parts, below=below)
+        key = key_of(parts) if name in apart else key_of(parts, below=below)
         reused = key in finished
         reason = "reused" if reused else _why(name, parts, known)
         planned.append(PlannedLayer(name=name, key=key, parts=parts, reused=reused, reason=reason))
-        below = key
+        below = key_of({"beside": key}, below=below) if name in apart else key
     return tuple(planned)
 
 

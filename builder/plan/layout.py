@@ -6,7 +6,7 @@ does not rename the others.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID, uuid5
@@ -78,28 +78,38 @@ def plan_layout(disk: Disk, *, needed: Mapping[str, int], seed: UUID) -> Layout:
     placed: list[PlacedPartition] = []
     start = ALIGNMENT
     for number, partition in enumerate(disk.partitions, start=1):
-        size = _size_of(partition, needed)
+        _refuse_too_small(partition, needed)
+        size = partition_size(partition, needed.get(partition.name, 0))
         placed.append(_place(partition, number=number, start=start, size=size, seed=seed))
         start += size
-    size = align_up(start + GPT_SECTORS * SECTOR, ALIGNMENT)
+    size = image_size(partition.size_bytes for partition in placed)
     layout = Layout(disk_guid=uuid5(seed, "disk"), size_bytes=size, partitions=tuple(placed))
     if size > disk.card:
         raise _too_large(disk, layout, needed)
     return layout
 
 
-def _size_of(partition: Partition, needed: Mapping[str, int]) -> int:
-    content = needed.get(partition.name, 0)
+def partition_size(partition: Partition, content: int) -> int:
+    """Bytes of a partition with so many bytes of content; a fixed one does not grow with what is put into it."""
     if partition.size == "fit":
         return align_up(max(content + (partition.free or 0), partition.min or 0, 1), ALIGNMENT)
-    if content > partition.size:
+    return align_up(partition.size, ALIGNMENT)
+
+
+def image_size(partitions: Iterable[int]) -> int:
+    """Bytes of an image with partitions of these sizes, which are aligned already."""
+    return align_up(ALIGNMENT + sum(partitions) + GPT_SECTORS * SECTOR, ALIGNMENT)
+
+
+def _refuse_too_small(partition: Partition, needed: Mapping[str, int]) -> None:
+    content = needed.get(partition.name, 0)
+    if partition.size != "fit" and content > partition.size:
         short = content - partition.size
         raise PlanError(
             f"partition {partition.name} has {format_size(partition.size)}, but what goes into it needs "
             f"{format_size(content)}: {format_size(short)} too much",
             hint=f"give partition {partition.name} at least {align_up(content, ALIGNMENT) >> 20}MiB",
         )
-    return align_up(partition.size, ALIGNMENT)
 
 
 def _place(partition: Partition, *, number: int, start: int, size: int, seed: UUID) -> PlacedPartition:

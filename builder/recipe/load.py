@@ -76,16 +76,23 @@ def _with_names_from(directory: Path, tree: MapNode) -> MapNode:
     """The tree with the names of files relative to one directory instead of to the file that names them."""
 
     def moved(keys: Keys, scalar: Scalar) -> Node:
-        if not isinstance(scalar.value, str) or not _names_a_file(keys) or Path(scalar.value).is_absolute():
+        if not isinstance(scalar.value, str) or not _names_a_file(keys) or _stays(scalar.value):
             return scalar
         return replace(scalar, value=os.path.relpath(scalar.place.file.parent / scalar.value, directory))
 
     return _as_mapping(scalars_replaced(tree, moved))
 
 
+def _stays(name: str) -> bool:
+    """An address, and a path that means the same from everywhere."""
+    return "://" in name or Path(name).is_absolute()
+
+
 def _names_a_file(keys: Keys) -> bool:
     match keys:
-        case ("packages", "pip", int(), "requirements") | ("content", int(), "drive", "directory"):
+        case ("packages", "pip", int(), "requirements"):
+            return True
+        case ("content", int(), "channels", "sources", int(), "drive" | "home" | "archive"):
             return True
         case _:
             return False

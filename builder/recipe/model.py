@@ -14,10 +14,12 @@ from pydantic import Field, StringConstraints
 from builder.recipe.shapes import (
     AbsolutePath,
     AptPackage,
-    ChannelId,
+    ChannelIdOrToken,
     Choice,
+    LanguageCode,
     Mode,
     Name,
+    NodeId,
     ParameterName,
     Part,
     Port,
@@ -240,22 +242,49 @@ class DemoChannel(Part):
     """Number of lessons for each language; each is an HTML5 app and a document."""
 
 
-class DriveContent(Part):
-    """Channels from an exported Kolibri drive or any directory with `databases/` and `storage/`."""
+class ChannelSource(Choice):
+    """Somewhere that channels come from; exactly one of its keys is given."""
 
-    directory: str
-    """The drive, its KOLIBRI_DATA folder or a content directory; relative to the file that names it."""
-    channels: tuple[ChannelId, ...] = ()
-    """Channel ids to take; all of them when left out."""
+    drive: str | None = None
+    """A drive that Kolibri exported to, its KOLIBRI_DATA folder or a content directory; relative to the file that names
+    it."""
+    home: str | None = None
+    """The home of a Kolibri, running or not: a directory such as `~/.kolibri`, or `ssh://USER@HOST/DIRECTORY`."""
+    archive: str | None = None
+    """A tar or zip file of any of these directories; relative to the file that names it."""
+    server: Annotated[str, Shape(r"https?://[^\s/]+(/\S*)?", "an address such as http://192.168.1.5:8080")] | None = (
+        None
+    )
+    """Kolibri Studio, or any Kolibri in reach."""
+
+
+class Channels(Part):
+    """Channels, or parts of them, from one or more sources."""
+
+    ids: tuple[ChannelIdOrToken, ...] = ()
+    """Channel ids, or tokens that the first server understands; left out, all that the first source has."""
+    sources: Annotated[tuple[ChannelSource, ...], Field(min_length=1)]
+    """Where they come from: the first that has a channel says what it is, and each next one is asked for files that
+    those before it lack or spoil."""
+    include: tuple[NodeId, ...] = ()
+    """Ids of topics or resources to take; everything when left out. Only with a single channel."""
+    exclude: tuple[NodeId, ...] = ()
+    """Ids of topics or resources to leave out. Only with a single channel."""
+    languages: tuple[LanguageCode, ...] = ()
+    """Take only resources in these languages, such as `sw` or `pt-BR`, and those that name none."""
+    unrenderable: bool = False
+    """Take resources, too, that Kolibri has no viewer for."""
+    thumbnails: Literal["needed", "all"] = "needed"
+    """Pictures of resources that are not taken: `all` brings them, too."""
 
 
 class ContentSource(Choice):
-    """One source of content; exactly one of its keys is given."""
+    """One piece of content; exactly one of its keys is given."""
 
     demo: DemoChannel | None = None
     """The channel that Satchel makes itself."""
-    drive: DriveContent | None = None
-    """Channels from a drive or directory."""
+    channels: Channels | None = None
+    """Channels from drives, archives, other Kolibris or the Internet."""
 
 
 Language = Literal[

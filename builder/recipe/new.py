@@ -28,7 +28,7 @@ STARTS = {
         body="""\
 # Channels to preload: a drive exported from Kolibri, beside this file or with its whole path.
 # content: !replace
-#   - drive: {directory: /media/kolibri-drive}
+#   - channels: {sources: [{drive: /media/kolibri-drive}]}
 firstboot:
   facility:
     name: "School {code}"      # each device puts its own code here

@@ -114,6 +114,20 @@ def _kolibri_ports(recipe: Recipe) -> Iterator[Finding]:
         yield Finding(("kolibri", "zip_port"), message)
 
 
+def _channels(recipe: Recipe) -> Iterator[Finding]:
+    for i, source in enumerate(recipe.content):
+        asked = source.channels
+        if asked is None:
+            continue
+        for key in ("include", "exclude"):
+            if getattr(asked, key) and len(asked.ids) != 1:
+                message = f"`{key}` names nodes of one channel, but {len(asked.ids) or 'any number of'} are taken here"
+                yield Finding(("content", i, "channels", key), message, "give each channel an entry of its own")
+        if not asked.ids and asked.sources[0].server:
+            message = "a server may have hundreds of channels; name those that you want"
+            yield Finding(("content", i, "channels"), message, "`satchel content list URL` shows what is there")
+
+
 def _sticks_without_overlay(recipe: Recipe) -> Iterator[Finding]:
     if not (recipe.kolibri and recipe.kolibri.sticks.keys):
         return
@@ -171,6 +185,7 @@ RULES: tuple[tuple[tuple[str, ...], Rule], ...] = (
     (("kolibri",), _kolibri_ports),
     (("kolibri", "overlays"), _sticks_without_overlay),
     (("kolibri", "content"), _content_without_kolibri),
+    (("content",), _channels),
     (("kolibri", "firstboot"), _facility_with_kolibri),
     (("firstboot",), _hostname_differs),
     (("disk", "overlays"), _own_ids),

@@ -87,7 +87,14 @@ AptPackage = Annotated[str, Shape(r"[a-z0-9][a-z0-9+.-]+", "the name of a Debian
 UserName = Annotated[
     str, Shape(r"[a-z_][a-z0-9_-]{0,30}", "a login name of at most 31 small letters, digits, '-' and '_'")
 ]
-ChannelId = Annotated[str, Shape(r"[0-9a-f]{32}", "a channel id of 32 hexadecimal digits")]
+ChannelIdOrToken = Annotated[
+    str,
+    Shape(r"[0-9a-f]{32}|[a-z]{5}-?[a-z]{5}", "a channel id of 32 hexadecimal digits, or a token such as abcde-fghij"),
+]
+NodeId = Annotated[str, Shape(r"[0-9a-f]{32}", "an id of 32 hexadecimal digits")]
+LanguageCode = Annotated[
+    str, Shape(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", "the code of a language, such as sw or pt-BR")
+]
 StickKey = Annotated[
     str,
     Shape(

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from builder.errors import Problem
 from builder.recipe.load import Loaded
+from builder.recipe.model import ChannelSource
 from builder.recipe.problems import nearest, reading_order, shown, suggest
+from builder.recipe.tree import Keys
 
 _CONTENT_PLACES = (".", "content", "KOLIBRI_DATA/content")
 """Where Kolibri's `databases/` and `storage/` lie: in a content directory, in a KOLIBRI_DATA folder, on a drive."""
@@ -15,7 +17,7 @@ _CONTENT_PLACES = (".", "content", "KOLIBRI_DATA/content")
 
 def check_sources(loaded: Loaded, overlays_dir: Path) -> tuple[Problem, ...]:
     """Every overlay, requirements file or drive that is not what the recipe says, in reading order."""
-    found = (*_overlays(loaded, overlays_dir), *_requirements(loaded), *_drives(loaded))
+    found = (*_overlays(loaded, overlays_dir), *_requirements(loaded), *_channels(loaded))
     return reading_order(found, loaded.source)
 
 
@@ -47,14 +49,25 @@ def _requirements(loaded: Loaded) -> Iterator[Problem]:
             yield loaded.problem(keys, f"there is no file {shown(file)}", hint=hint)
 
 
-def _drives(loaded: Loaded) -> Iterator[Problem]:
+def _channels(loaded: Loaded) -> Iterator[Problem]:
+    if loaded.source.with_suffix(".lock").exists():
+        # A lock says what the channels are, and other sources or the pool may have them.
+        return
     for i, source in enumerate(loaded.recipe.content):
-        if source.drive is None:
-            continue
-        drive = loaded.path(source.drive.directory)
-        keys = ("content", i, "drive", "directory")
-        if not drive.is_dir():
-            yield loaded.problem(keys, f"there is no directory {shown(drive)}", hint="is the drive plugged in?")
-        elif content_directory(drive) is None:
-            hint = "export channels to it from Kolibri, or name the directory that holds these two"
-            yield loaded.problem(keys, f"{shown(drive)} has no `databases` and `storage`", hint=hint)
+        for j, where in enumerate(source.channels.sources if source.channels else ()):
+            yield from _channel_source(loaded, where, ("content", i, "channels", "sources", j))
+
+
+def _channel_source(loaded: Loaded, where: ChannelSource, keys: Keys) -> Iterator[Problem]:
+    if where.archive and not loaded.path(where.archive).is_file():
+        yield loaded.problem((*keys, "archive"), f"there is no file {shown(loaded.path(where.archive))}")
+    kind, name = ("drive", where.drive) if where.drive else ("home", where.home)
+    if not name or "://" in name:
+        return
+    directory = loaded.path(name)
+    if not directory.is_dir():
+        hint = "is the drive plugged in?" if where.drive else "where Kolibri's KOLIBRI_HOME is: often ~/.kolibri"
+        yield loaded.problem((*keys, kind), f"there is no directory {shown(directory)}", hint=hint)
+    elif content_directory(directory) is None:
+        hint = "export channels to it from Kolibri, or name the directory that holds these two"
+        yield loaded.problem((*keys, kind), f"{shown(directory)} has no `databases` and `storage`", hint=hint)

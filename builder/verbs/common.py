@@ -7,7 +7,6 @@ from pathlib import Path
 
 from builder.errors import RecipeError
 from builder.host.places import OVERLAYS, RECIPES
-from builder.kolibri.fit import content_problems
 from builder.recipe.load import Loaded, load_recipe
 from builder.recipe.problems import UnknownWord
 from builder.recipe.sources import check_sources
@@ -31,7 +30,7 @@ def recipe_path(name: str) -> Path:
 def checked(arguments: Namespace) -> Loaded:
     """The recipe of the options, without a problem that can be found before building."""
     loaded = load_recipe(recipe_path(arguments.recipe), settings=settings(arguments.set))
-    problems = check_sources(loaded, OVERLAYS) or content_problems(loaded)
+    problems = check_sources(loaded, OVERLAYS)
     if problems:
         raise RecipeError(problems)
     return loaded

@@ -45,8 +45,8 @@ def declare(family: Verbs) -> None:
         "--upgrade",
         metavar="PACKAGE",
         nargs="*",
-        help="take the newest version of these packages, with what they are built together with; of all when none is "
-        "named. Without it, only what the recipe asks for newly is looked up",
+        help="take the newest version of these packages, with what they are built together with, or of these channels "
+        "(by id); of all when none is named. Without it, only what the recipe asks for newly is looked up",
     )
     verb.add_argument(
         "--check", action="store_true", help="only say whether the lock fits the recipe (exit code 3: no)"
@@ -89,7 +89,7 @@ def _write(loaded: Loaded, arguments: Namespace) -> int:
     made = resolve(loaded, earlier=earlier, upgrade=upgrade, reporter=reporter)
     # What is there today may be gone tomorrow.
     fetch(
-        made.files(),
+        (*made.debs(), *made.wheels),
         recipe=called(loaded.source),
         origins=origins_of(loaded),
         pool=Pool(),
@@ -113,10 +113,10 @@ def _earlier(path: Path, reporter: Reporter) -> Lock | None:
 def _upgrade(names: list[str] | None, earlier: Lock | None) -> Upgrade:
     if names is None or earlier is None:
         return Upgrade()
-    there = {deb.name for deb in earlier.debs()}
+    there = {deb.name for deb in earlier.debs()} | {channel.id for channel in earlier.channels}
     for name in names:
         if name not in there:
-            raise UnknownWord(f"the lock has no Debian package {name}", name, sorted(there))
+            raise UnknownWord(f"the lock has no Debian package and no channel {name}", name, sorted(there))
     return Upgrade(names=frozenset(names), everything=not names)
 
 
@@ -126,6 +126,7 @@ def _tell(path: Path, difference: Difference, *, first: bool, arguments: Namespa
     elif first:
         packages, tools = len(difference.packages), len(difference.tools)
         print(f"{shown(path)}: {packages} packages, {len(difference.wheels)} wheels, {tools} packages of tools")
+        print("".join(f"{line}\n" for line in difference.content), end="")
     else:
         print(f"{shown(path)}:\n{render(difference)}" if difference else f"{shown(path)} fits; nothing was changed")
 

@@ -15,6 +15,7 @@ from builder.kolibri.used_home import KeptChannel, UsedHome, look
 from builder.options import Verbs
 from builder.progress import reporter_for
 from builder.units import format_size
+from builder.verbs import master_import
 from builder.verbs.rules import confirm
 
 _NEXT = "copy it to the others before Kolibri starts on it again; each becomes a facility of its own at its first start"
@@ -28,9 +29,10 @@ def declare(family: Verbs) -> None:
         "take a Kolibri that was in use as the master of others, without its people",
         "master seal ~/.kolibri --dry-run",
         "master seal ~/.kolibri --keep-copy ~/master-before",
+        "master import ~/.kolibri --into my-school.yml",
     )
     verbs = Verbs(master)
-
+    master_import.declare(verbs)
     examples = (
         "master seal ~/.kolibri --dry-run",
         "master seal ~/.kolibri --keep-copy ~/master-before",

@@ -15,10 +15,10 @@ from types import FrameType
 from typing import Final
 
 from builder.artifact import find_image
-from builder.content.addresses import own_addresses
-from builder.content.serve import ContentServer, serving
-from builder.content.shelf import Offer, Shelf, shelf_of_directory, shelf_of_image
-from builder.content.visitors import Visitor
+from builder.content.peer.addresses import own_addresses
+from builder.content.peer.server import ContentServer, serving
+from builder.content.peer.shelf import Offer, Shelf, shelf_of_directory, shelf_of_image
+from builder.content.peer.visitors import Visitor
 from builder.disk.image import DESCRIPTOR
 from builder.errors import PlanError, UsageError
 from builder.options import Verbs

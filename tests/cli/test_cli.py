@@ -10,6 +10,7 @@ import pytest
 
 from builder.errors import exit_codes
 from builder.host.places import REPOSITORY
+from builder.kolibri.demo.channel import make_demo_channel
 
 from .conftest import Satchel
 
@@ -147,3 +148,47 @@ def test_a_build_with_nothing_to_do_loads_nothing_that_makes_images() -> None:
     loaded = set(done.stdout.split())
     assert "builder.build" in loaded
     assert loaded & {"builder.making", "builder.compare", "builder.kolibri.demo", "cyclonedx", "parted", "sh"} == set()
+
+
+def _school(drive: Path, recipe: Path, *, content: str, card: str = "7.2 GB") -> None:
+    """A recipe that takes all channels of a drive, which is made here."""
+    make_demo_channel(drive, languages=("en", "sw"), lessons=2)
+    lib = Path(__file__).parents[1] / "golden/sizes/lib/school.yml"
+    recipe.write_text(
+        f"version: 1\nname: school\ndescription: a school\nextends: [{lib}]\n"
+        f"disk:\n  card: {card}\n  partitions: [{{name: content, size: {content}}}]\n"
+        f"content:\n  - channels: {{sources: [{{drive: {drive}}}]}}\n"
+    )
+
+
+def test_check_says_what_the_image_will_hold_and_need(
+    satchel: Satchel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SATCHEL_CACHE", str(tmp_path / "cache"))
+    _school(tmp_path / "usb", tmp_path / "school.yml", content="fit")
+    told = satchel("check", "school.yml")
+    assert told.status == 0, told.stderr
+    for line in ("Satchel: first lessons", "the image", "128 GB", "what building needs here", "free: enough"):
+        assert line in told.stdout
+    unknown = satchel("check", "school.yml", "--offline").stdout
+    assert "content[0]: not known without asking its sources" in unknown
+    sizes = json.loads(satchel("check", "school.yml", "--json").stdout)["sizes"]
+    assert sizes["exact"] is True
+    assert [channel["languages"] for channel in sizes["channels"]] == [["en", "sw"]]
+    assert [card["name"] for card in sizes["cards"]] == ["8 GB", "16 GB", "32 GB", "64 GB", "128 GB"]
+
+
+def test_check_ends_badly_when_content_does_not_fit(
+    satchel: Satchel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SATCHEL_CACHE", str(tmp_path / "cache"))
+    _school(tmp_path / "usb", tmp_path / "school.yml", content="1MiB")
+    told = satchel("check", "school.yml")
+    assert told.status == 3
+    assert "TOO MUCH" in told.stdout
+    assert "school.yml:9:5: content[0]: the content needs" in told.stderr
+    found = satchel("check", "school.yml", "--json")
+    assert found.status == 3
+    facts = json.loads(found.stdout)
+    assert [problem["path"] for problem in facts["problems"]] == ["content[0]"]
+    assert facts["sizes"]["shortages"][0]["over_bytes"] > 0

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from builder.artifact import find_image, subject_of
+from builder.artifact import find_image, ports_of, subject_of
+from builder.boot.outside import contradictions
 from builder.errors import ArtifactError
 
 from .finished_image import MANIFEST
@@ -41,3 +42,22 @@ def test_what_the_boot_test_must_find_changed_on_the_disk(tmp_path: Path) -> Non
     assert ids["partition_guids.root"] == MANIFEST.disk.partitions[1].guid
     keeping = MANIFEST.recipe.model_copy(update={"disk": MANIFEST.recipe.disk.model_copy(update={"own_ids": False})})
     assert subject_of(tmp_path, MANIFEST.model_copy(update={"recipe": keeping})).disk_ids == {}
+
+
+def test_every_preloaded_channel_must_be_served_whole_and_no_other(tmp_path: Path) -> None:
+    *claims, last = subject_of(tmp_path, MANIFEST).channels
+    assert 8080 in ports_of(MANIFEST)
+    assert len(claims) == len(MANIFEST.content) == 1
+    (channel,) = MANIFEST.content
+    served = [{"id": channel.id, "version": channel.version, "total_resource_count": channel.resources}]
+    first = claims[0].http
+    assert first is not None
+    assert first.json_contains is not None
+    assert first.url.endswith(f":8080/api/public/v1/channels/lookup/{channel.id}")
+    assert contradictions(served, first.json_contains) == ()
+    short = [{**served[0], "total_resource_count": channel.resources - 1}]
+    assert contradictions(short, first.json_contains)
+    assert last.http is not None
+    assert last.http.json_contains is not None
+    assert contradictions(served, last.http.json_contains) == ()
+    assert contradictions([*served, *served], last.http.json_contains)

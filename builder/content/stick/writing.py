@@ -30,7 +30,7 @@ from builder.content.stick.manifest import (
 )
 from builder.errors import ArtifactError, PlanError
 from builder.host.whole import write_whole
-from builder.kolibri.channels import Channel, content_directory, find_channels, missing_files, offered_nodes
+from builder.kolibri.channels import Channel, content_directory, find_channels, missing_files
 from builder.progress import Reporter
 from builder.units import format_size
 
@@ -96,11 +96,10 @@ def write_stick(order: Order, target: Path, reporter: Reporter, *, link: bool = 
             stored = {path: copying.bring(path, advance) for path in sorted([*sizes, *databases])}
         if copying.damaged:
             raise _damaged(order.source, copying.damaged)
-        offered = offered_nodes(order.source)
         offers = [
             Offer(
                 channel=channel,
-                nodes=tuple(sorted(offered[channel.id])) if channel.partial else (channel.root_id,),
+                nodes=channel.nodes,
                 database=stored[f"databases/{channel.id}.sqlite3"],
             )
             for channel in channels

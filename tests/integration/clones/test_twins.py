@@ -83,7 +83,7 @@ def start(room: Room, program: str, *arguments: str) -> subprocess.Popen[str]:
 def test_copies_notice_each_other_and_a_stranger_is_left_alone(school: Device, tmp_path: Path) -> None:
     original, copy, stranger = home(school), tmp_path / "srv/data/copy", tmp_path / "srv/data/stranger"
     shutil.copytree(original, copy)
-    shutil.copytree(school.paths.at("/srv/content/.sealed-home"), stranger)
+    shutil.copytree(school.paths.at("/usr/share/satchel/sealed-home"), stranger)
     instance_id = school_id(school)
     with rooms(3) as (here, there, elsewhere), ExitStack() as stack:
         ours = stack.enter_context(kolibri(school, original, here))

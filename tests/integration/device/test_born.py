@@ -54,7 +54,7 @@ def nursery(device: Device, tmp_path: Path) -> Nursery:
     return Nursery(
         runner=HostRunner(),
         kolibri=kolibri,
-        sealed=device.paths.at("/srv/content/.sealed-home"),
+        sealed=device.paths.at("/usr/share/satchel/sealed-home"),
         owner=(os.getuid(), os.getgid()),
         room=room,
         inside=str(room),
@@ -112,7 +112,7 @@ def test_two_of_them_share_nothing(device: Device, nursery: Nursery) -> None:
             if column in mine and (table, column) != ("device_devicesettings", "id"):
                 assert mine[column] != theirs[column], (table, column)
     facts = told(device, one[0])
-    sealed = device.paths.at("/srv/content/.sealed-home")
+    sealed = device.paths.at("/usr/share/satchel/sealed-home")
     shutil.rmtree(home(device))
     shutil.copytree(sealed, home(device))
     device.paths.seed.unlink()

@@ -54,7 +54,7 @@ def sealed_device(tmp_path: Path, kolibri_venv: Path) -> Device:
     )
     (tmp_path / "srv/content/.satchel-content.json").write_text("{}")
     (software,) = kolibri_venv.glob("lib/python3.*/site-packages/kolibri")
-    sealed = tmp_path / "srv/content/.sealed-home"
+    sealed = tmp_path / "usr/share/satchel/sealed-home"
     shutil.copytree(software / "dist/home", sealed)
     (sealed / ".data_version").write_text("0.19.5")
     shutil.copytree(sealed, tmp_path / "srv/data/kolibri")
@@ -145,7 +145,7 @@ def test_the_service_is_the_same_instance_whatever_network_card_it_has(device: D
 
 def test_a_cache_that_says_provisioned_is_not_believed(device: Device) -> None:
     """What a kill inside Kolibri's transaction leaves: the cache on disk knows of it, the database does not."""
-    sealed = device.paths.at("/srv/content/.sealed-home")
+    sealed = device.paths.at("/usr/share/satchel/sealed-home")
     facility.run(device)
     cache = home(device) / "process_cache"
     assert cache.is_dir()

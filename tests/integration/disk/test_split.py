@@ -118,7 +118,8 @@ def kept_partition(bench: Bench, layout: Layout) -> Piece:
         os.truncate(out, placed.size_bytes)
         out.chmod(0o444)
 
-    entry = Store("partitions", linked=True).obtain(KEY, name="content", parts={}, build=build, reporter=Reporter())
+    store = Store("partitions")
+    entry = store.obtain(KEY, name="content", parts={}, build=build, reporter=Reporter(), linked=True)
     return Piece(path=entry.path / "image", key=entry.key)
 
 

@@ -9,10 +9,10 @@ import pytest
 
 from builder.kolibri.channels import Channel
 from builder.kolibri.demo.channel import make_demo_channel
-from builder.kolibri.home import Source, prepare_home, write_marker
+from builder.kolibri.home import prepare_home
 from builder.kolibri.seal import seal
 
-from .kolibri_device import EPOCH, HOST, Device, HostRunner, unprepared
+from .kolibri_device import EPOCH, HOST, Device, HostRunner, piece_of, preload, unprepared
 
 
 @pytest.fixture(scope="session")
@@ -26,10 +26,9 @@ def sealed(tmp_path_factory: pytest.TempPathFactory, kolibri_venv: Path, drive: 
     """A device as it leaves the builder. Nobody runs Kolibri on it: clone it."""
     directory = tmp_path_factory.mktemp("device")
     kolibri = unprepared(directory, kolibri_venv)
-    mount = str(directory / "content")
-    sources = [Source(inside=str(drive[0]), channels=(drive[1],))]
-    channels = prepare_home(HostRunner(), tree=HOST, kolibri=kolibri, sources=sources, epoch=EPOCH)
-    write_marker(HOST, mount=mount, channels=channels)
+    preloaded = preload(directory, kolibri, piece_of(*drive))
+    prepare_home(HostRunner(), tree=HOST, kolibri=kolibri, preloaded=preloaded, epoch=EPOCH)
     forbidden = (socket.gethostname(), str(directory))
-    seal(HostRunner(), tree=HOST, kolibri=kolibri, mount=mount, epoch=EPOCH, forbidden=forbidden)
-    return Device(kolibri=kolibri, mount=Path(mount), channel=channels[0])
+    pristine = directory / "sealed-home"
+    seal(HostRunner(), tree=HOST, kolibri=kolibri, epoch=EPOCH, forbidden=forbidden, pristine=str(pristine))
+    return Device(kolibri=kolibri, mount=directory / "content", channel=drive[1], pristine=pristine)

@@ -16,8 +16,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from builder.content.laying import Piece, lay_content, settle_dates, write_marker
+from builder.content.pool import ContentPool
+from builder.content.source.directory import DirectorySource
 from builder.host.command import run
-from builder.kolibri.channels import Channel
+from builder.kolibri.channels import Channel, content_directory, database_path
+from builder.kolibri.home import Preloaded
 from builder.recipe.model import Kolibri
 
 HOST = Path("/")
@@ -41,6 +45,8 @@ class Device:
     kolibri: Kolibri
     mount: Path
     channel: Channel
+    pristine: Path = Path()
+    """The copy of its sealed home, where one was kept."""
     own: Mapping[str, str] = field(default_factory=dict)
     """Variables of this device's Kolibri, besides those of all."""
 
@@ -119,6 +125,28 @@ def _free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     return port
+
+
+def preload(directory: Path, kolibri: Kolibri, *pieces: Piece) -> Preloaded:
+    """Lay channels out in the content directory of a device below `directory`, through a pool of its own."""
+    pool, content = ContentPool(directory / "pool"), Path(kolibri.content)
+    for piece in pieces:
+        source = DirectorySource(directory=piece.database.parents[1])
+        assert source.bring(pool.missing(piece.channel.files), pool, advance=lambda _size: None) == {}
+    content.parent.mkdir(parents=True)
+    lay_content(content, pieces, pool)
+    write_marker(content.parent, [piece.channel for piece in pieces])
+    settle_dates(content.parent)
+    (directory / "room").mkdir()
+    (directory / "room/storage").symlink_to(content / "storage")
+    (directory / "source").mkdir()
+    (directory / "source" / "content").symlink_to(content)
+    channels = tuple(piece.channel for piece in pieces)
+    return Preloaded(source=str(directory / "source"), room=str(directory / "room"), channels=channels)
+
+
+def piece_of(drive: Path, channel: Channel) -> Piece:
+    return Piece(database=database_path(content_directory(drive), channel.id), channel=channel)
 
 
 def unprepared(directory: Path, venv: Path) -> Kolibri:

@@ -16,6 +16,7 @@ from pathlib import Path
 from builder.host.places import RECIPES
 from builder.host.pool import Pool
 from builder.host.tools import Tools
+from builder.layers.content import ContentLayer, content_mount
 from builder.layers.kolibri import KolibriLayer
 from builder.layers.site import Site
 from builder.progress import Reporter
@@ -34,13 +35,18 @@ def main(venv: Path, room: Path) -> None:
     loaded = load_recipe(RECIPES / "kolibri-pc.yml")
     loaded = replace(loaded, recipe=loaded.recipe.model_copy(update={"content": CONTENT}))
     assert loaded.recipe.kolibri is not None
-    layer = KolibriLayer(kolibri=loaded.recipe.kolibri.model_copy(update={"venv": str(venv)}), loaded=loaded)
+    kolibri = loaded.recipe.kolibri.model_copy(update={"venv": str(venv)})
+    content = ContentLayer(kolibri=kolibri, loaded=loaded, locked=())
+    layer = KolibriLayer(kolibri=kolibri, mount=content_mount(loaded))
     tools = Tools(tree=tree, identity="")
-    layer.build(Site(tree=tree, tools=tools, scratch=scratch, pool=Pool(), epoch=EPOCH, reporter=Reporter()))
-    paths = {path.relative_to(tree).as_posix(): path for path in sorted((tree / "srv").rglob("*"))}
+    site = Site(tree=tree, tools=tools, scratch=scratch, pool=Pool(), epoch=EPOCH, reporter=Reporter())
+    content.build(site)
+    layer.build(site)
+    found = (path for top in ("srv", "usr/share/satchel") for path in (tree / top).rglob("*"))
+    paths = {path.relative_to(tree).as_posix(): path for path in sorted(found)}
     younger = [name for name, path in paths.items() if path.lstat().st_mtime_ns > EPOCH * 10**9]
     made = {name: facts(path) for name, path in paths.items()}
-    print(json.dumps({"parts": dict(layer.parts()), "made": made, "younger": younger}))
+    print(json.dumps({"parts": [dict(content.parts()), dict(layer.parts())], "made": made, "younger": younger}))
 
 
 def arrange(tree: Path, venv: Path) -> None:

@@ -23,8 +23,8 @@ from typing import Any
 
 import pytest
 
-from builder.content.serve import ContentServer, serving
-from builder.content.shelf import Shelf, shelf_of_directory, shelf_of_image
+from builder.content.peer.server import ContentServer, serving
+from builder.content.peer.shelf import Shelf, shelf_of_directory, shelf_of_image
 from builder.disk.ext4 import make_ext4
 from builder.disk.extents import copy_extent, data_extents
 from builder.disk.image import Stretch, descriptor
@@ -454,12 +454,15 @@ def test_the_directory_of_a_build_is_its_image_also_when_it_is_split(
 ) -> None:
     (tmp_path / "school").mkdir()
     content = Bench(tmp_path).layout(*WANTED).partition("content")
-    data, ends = image.read_bytes(), (0, content.start_bytes, content.start_bytes + content.size_bytes)
-    stretches = []
-    for number, (start, end) in enumerate(zip(ends, (*ends[1:], len(data)), strict=True)):
-        part = tmp_path / "school" / f"part{number}"
-        part.write_bytes(data[start:end])
-        stretches.append(Stretch(start_bytes=start, size_bytes=end - start, path=part, offset_bytes=0))
+    data, start, end = image.read_bytes(), content.start_bytes, content.start_bytes + content.size_bytes
+    outside, inside = tmp_path / "school" / "outside", tmp_path / "school" / "inside"
+    outside.write_bytes(data[:start] + data[end:])
+    inside.write_bytes(data[start:end])
+    stretches = [
+        Stretch(start_bytes=0, size_bytes=start, path=outside, offset_bytes=0),
+        Stretch(start_bytes=start, size_bytes=end - start, path=inside, offset_bytes=0),
+        Stretch(start_bytes=end, size_bytes=len(data) - end, path=outside, offset_bytes=start),
+    ]
     disk = tmp_path / "school" / "school.vmdk"
     disk.write_text(descriptor(stretches, identity=1))
     bodies = shelf_of_image(disk).bodies

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from builder.content.laying import laid_out
 from builder.errors import BuildFailed, CommandFailed
-from builder.kolibri.channels import RENDERABLE, find_channels
+from builder.kolibri.channels import find_channels, read_channel
 from builder.kolibri.demo.texts import DATA
-from builder.kolibri.home import Source, available_resources, prepare_home
+from builder.kolibri.home import available_resources, prepare_home
+from builder.kolibri.selection import RENDERABLE, Choice
 from builder.kolibri.traces import unsealed
 
-from .kolibri_device import EPOCH, HOST, HostRunner, fetch, fetch_json, unprepared
+from .kolibri_device import EPOCH, HOST, HostRunner, fetch, fetch_json, piece_of, preload, unprepared
 
 SCHEMA = "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name"
 
@@ -42,7 +43,7 @@ def test_marker_names_the_channels(sealed):
 
 
 def test_pristine_copy_equals_the_home(sealed):
-    copy = sealed.mount / ".sealed-home"
+    copy = sealed.pristine
     files = sorted(path.name for path in sealed.home.iterdir() if path.is_file())
     assert sorted(path.name for path in copy.iterdir()) == files
     for name in files:
@@ -87,51 +88,54 @@ def test_two_clones_become_two_facilities(sealed, tmp_path):
     assert all(first != second for first, second in zip(*identities, strict=True))
 
 
-def test_part_of_a_channel_is_imported_as_its_manifest_offers_it(kolibri_venv, drive, tmp_path):
-    partial = tmp_path / "drive"
-    shutil.copytree(drive[0], partial)
-    with closing(sqlite3.connect(partial / "content" / "databases" / f"{drive[1].id}.sqlite3")) as database:
-        (topic,) = database.execute("SELECT id FROM content_contentnode WHERE lang_id = 'sw' AND level = 1").fetchone()
-    offer = {"channels": [{"id": drive[1].id, "version": 1, "include_node_ids": [topic]}]}
-    (partial / "content" / "manifest.json").write_text(json.dumps(offer))
-    channels = find_channels(partial)
+def test_kolibri_copies_no_file_of_content(sealed):
+    stored = sealed.mount / "kolibri" / sealed.channel.files[0].path
+    assert stored.samefile(sealed.mount.parent / "pool" / sealed.channel.files[0].path)
+    assert (stored.stat().st_mode & 0o777, int(stored.stat().st_mtime)) == (0o444, 946_684_800)
+
+
+@pytest.mark.parametrize(
+    ("choice", "resources"),
+    [
+        (lambda topic: Choice(include=(topic,)), 6),
+        (lambda topic: Choice(exclude=(topic,)), 6),
+        (lambda _topic: Choice(languages=("sw",)), 6),
+        (lambda _topic: Choice(), 12),
+        (lambda _topic: Choice(all_thumbnails=True, languages=("en",)), 6),
+    ],
+    ids=["include", "exclude", "languages", "all", "thumbnails"],
+)
+def test_kolibri_has_the_chosen_part_and_its_files(kolibri_venv, drive, tmp_path, choice, resources):
+    database = piece_of(*drive).database
+    with closing(sqlite3.connect(database)) as opened:
+        (topic,) = opened.execute("SELECT id FROM content_contentnode WHERE lang_id = 'sw' AND level = 1").fetchone()
+    channel = read_channel(database, choice(topic))
     kolibri = unprepared(tmp_path, kolibri_venv)
-    sources = [Source(inside=str(partial), channels=channels)]
-    prepare_home(HostRunner(), tree=HOST, kolibri=kolibri, sources=sources, epoch=EPOCH)
-    assert available_resources(Path(kolibri.home)) == {drive[1].id: 6}
+    preloaded = preload(tmp_path, kolibri, piece_of(drive[0], channel))
+    prepare_home(HostRunner(), tree=HOST, kolibri=kolibri, preloaded=preloaded, epoch=EPOCH)
+    assert available_resources(Path(kolibri.home)) == {channel.id: resources}
+    assert laid_out(Path(kolibri.content), Path(kolibri.content).parent) == (channel,)
+    with closing(sqlite3.connect(Path(kolibri.home) / "db.sqlite3")) as opened:
+        query = "SELECT id || '.' || extension FROM content_localfile WHERE available"
+        available = {name for (name,) in opened.execute(query)}
+    assert available == {file.name for file in channel.files}
 
 
-def test_a_channel_that_the_manifest_does_not_name_is_imported_whole(kolibri_venv, drive, tmp_path):
-    unnamed = tmp_path / "drive"
-    shutil.copytree(drive[0], unnamed)
-    (unnamed / "content" / "manifest.json").write_text(json.dumps({"channels": [], "channel_list_hash": ""}))
+def test_content_that_lacks_a_file_fails(kolibri_venv, drive, tmp_path):
     kolibri = unprepared(tmp_path, kolibri_venv)
-    sources = [Source(inside=str(unnamed), channels=find_channels(unnamed))]
-    prepare_home(HostRunner(), tree=HOST, kolibri=kolibri, sources=sources, epoch=EPOCH)
-    assert available_resources(Path(kolibri.home)) == {drive[1].id: 12}
-
-
-def test_a_drive_that_lacks_a_file_fails(kolibri_venv, drive, tmp_path):
-    broken = tmp_path / "drive"
-    shutil.copytree(drive[0], broken)
-    (broken / "content" / drive[1].files[0].path).unlink()
-    kolibri = unprepared(tmp_path, kolibri_venv)
-    sources = [Source(inside=str(broken), channels=(drive[1],))]
+    preloaded = preload(tmp_path, kolibri, piece_of(*drive))
+    (Path(kolibri.content) / drive[1].files[0].path).unlink()
     with pytest.raises(CommandFailed):
-        prepare_home(HostRunner(), tree=HOST, kolibri=kolibri, sources=sources, epoch=EPOCH)
+        prepare_home(HostRunner(), tree=HOST, kolibri=kolibri, preloaded=preloaded, epoch=EPOCH)
 
 
 def test_what_kolibri_calls_success_is_counted(kolibri_venv, drive, tmp_path):
     """A manifest that does not name the channel makes Kolibri import nothing and exit with 0."""
-    silent = tmp_path / "drive"
-    shutil.copytree(drive[0], silent)
-    (silent / "content" / "manifest.json").write_text(json.dumps({"channels": [], "channel_list_hash": ""}))
-    (whole,) = find_channels(silent)
     kolibri = unprepared(tmp_path, kolibri_venv)
-    pretended = type(whole)(**{name: getattr(whole, name) for name in whole.__slots__} | {"partial": True})
-    sources = [Source(inside=str(silent), channels=(pretended,))]
+    preloaded = preload(tmp_path, kolibri, piece_of(*drive))
+    (Path(kolibri.content) / "manifest.json").write_text(json.dumps({"channels": [], "channel_list_hash": ""}))
     with pytest.raises(BuildFailed, match="0 resources are available instead of 12"):
-        prepare_home(HostRunner(), tree=HOST, kolibri=kolibri, sources=sources, epoch=EPOCH)
+        prepare_home(HostRunner(), tree=HOST, kolibri=kolibri, preloaded=preloaded, epoch=EPOCH)
 
 
 def test_our_schema_is_kolibris(kolibri_venv, tmp_path):

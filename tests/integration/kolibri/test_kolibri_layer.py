@@ -44,5 +44,5 @@ def test_another_machine_makes_the_same_layer(kolibri_venv: Path, tmp_path: Path
     assert here == there
 
     databases = {path for path in here["made"] if path.endswith("/db.sqlite3")}
-    assert databases == {"srv/data/kolibri/db.sqlite3", "srv/content/.sealed-home/db.sqlite3"}
+    assert databases == {"srv/data/kolibri/db.sqlite3", "usr/share/satchel/sealed-home/db.sqlite3"}
     assert here["younger"] == ["srv/data"], "only the mount point of the home has the time of the build"

@@ -256,7 +256,7 @@ def test_a_host_name_that_is_a_word_is_not_searched_for_in_lessons(tmp_path: Pat
 
 def test_a_sealed_kolibri_home_passes_and_any_other_is_found(tmp_path: Path) -> None:
     facts = Facts(kolibri_homes=("/srv/data/kolibri", "/srv/not-there"))
-    for home in ("srv/data/kolibri", "srv/content/.sealed-home", "home/ada/.kolibri"):
+    for home in ("srv/data/kolibri", "usr/share/satchel/sealed-home", "home/ada/.kolibri"):
         plant(tmp_path, {f"{home}/{name}": "" for name in ALLOWED_ROWS} | {f"{home}/.data_version": "0.19.5"})
     assert audit_tree(tmp_path, facts).findings == ()
 
@@ -265,14 +265,14 @@ def test_a_sealed_kolibri_home_passes_and_any_other_is_found(tmp_path: Path) -> 
         database.execute("INSERT INTO morango_certificate VALUES (?)", (PEM,))
     (tmp_path / "home/ada/.kolibri/media/log_export").mkdir(parents=True)
     (tmp_path / "srv/data/kolibri/.data_version").unlink()
-    (tmp_path / "srv/content/.sealed-home/notifications.sqlite3").unlink()
+    (tmp_path / "usr/share/satchel/sealed-home/notifications.sqlite3").unlink()
     found = [(finding.rule, finding.path) for finding in audit_tree(tmp_path, facts).findings]
     assert found == [
         ("private-keys", "/home/ada/.kolibri/db.sqlite3"),
         ("kolibri-identity", "/home/ada/.kolibri"),
         ("kolibri-people", "/home/ada/.kolibri"),
-        ("kolibri-home", "/srv/content/.sealed-home"),
         ("kolibri-home", "/srv/data/kolibri"),
+        ("kolibri-home", "/usr/share/satchel/sealed-home"),
     ]
 
 

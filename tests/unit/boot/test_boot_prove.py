@@ -53,6 +53,7 @@ def test_an_image_larger_than_its_card_is_refused(tmp_path: Path, made: Callable
         recipe="x",
         firmware=(Firmware.BIOS,),
         checks=(),
+        channels=(),
         kolibri=False,
         ports=(),
         grown=None,

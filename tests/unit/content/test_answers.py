@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from builder.content.answers import Identity, NotThere, Unsatisfiable, answer, asked_range, available_mask
-from builder.content.shelf import Shelf, shelf_of_directory
+from builder.content.peer.answers import Identity, NotThere, Unsatisfiable, answer, asked_range, available_mask
+from builder.content.peer.shelf import Shelf, shelf_of_directory
 from builder.kolibri.demo.channel import make_demo_channel
 
 WHO = Identity(instance="0123456789abcdef0123456789abcdef", name="shelf")

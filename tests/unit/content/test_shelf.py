@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from builder.content.shelf import Shelf, shelf_of_directory
+from builder.content.peer.shelf import Shelf, shelf_of_directory
 from builder.errors import PlanError
 from builder.kolibri.channels import Channel
 from builder.kolibri.demo.channel import make_demo_channel

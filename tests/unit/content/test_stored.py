@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from builder.content.stored import Span, Stored
+from builder.content.peer.stored import Span, Stored
 from builder.errors import ArtifactError
 
 SPANS = (Span(100, 10), Span(None, 20), Span(50, 5))

@@ -34,7 +34,9 @@ def channel(channel_id: str, version: int = 3) -> Channel:
         resources=7,
         files=(),
         database_size=8,
-        partial=False,
+        nodes=("root",),
+        unrenderable=False,
+        all_thumbnails=False,
     )
 
 

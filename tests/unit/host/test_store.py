@@ -190,20 +190,20 @@ def kept(*, linked: bool) -> Path:
         (directory / "image").write_text("a file system")
         (directory / "image").chmod(0o444)
 
-    store = Store("partitions", linked=linked)
-    return store.obtain(KEY, name="data", parts={}, build=build, reporter=Reporter()).path / "image"
+    store = Store("partitions")
+    return store.obtain(KEY, name="data", parts={}, build=build, reporter=Reporter(), linked=linked).path / "image"
 
 
-def is_still_whole(*, linked: bool) -> bool:
-    return Store("partitions", linked=linked).find_whole(KEY, reporter=Reporter()) is not None
+def is_still_whole() -> bool:
+    return Store("partitions").find_whole(KEY, reporter=Reporter()) is not None
 
 
 def test_a_piece_whose_files_may_be_linked_stays_whole_with_further_names(tmp_path: Path) -> None:
     image, part = kept(linked=True), tmp_path / "part"
     part.hardlink_to(image)
-    assert is_still_whole(linked=True)
+    assert is_still_whole()
     part.unlink()
-    assert is_still_whole(linked=True)
+    assert is_still_whole()
 
 
 @pytest.mark.parametrize("gone", [False, True])
@@ -212,7 +212,7 @@ def test_in_other_pieces_a_further_name_is_damage(tmp_path: Path, gone: bool) ->
     part.hardlink_to(image)
     if gone:
         part.unlink()
-    assert not is_still_whole(linked=False)
+    assert not is_still_whole()
 
 
 def written(part: Path) -> None:
@@ -227,7 +227,7 @@ def test_an_edit_by_another_name_is_damage(tmp_path: Path, edit: Callable[[Path]
     image, part = kept(linked=True), tmp_path / "part"
     part.hardlink_to(image)
     edit(part)
-    assert not is_still_whole(linked=True)
+    assert not is_still_whole()
     assert kept(linked=True).read_text() == "a file system"
     assert not kept(linked=True).samefile(part), "what stands elsewhere was not touched"
 

@@ -4,12 +4,21 @@ import json
 import shutil
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
 from builder.errors import PlanError
-from builder.kolibri.channels import content_directory, damaged_files, digest, find_channels, missing_files
+from builder.kolibri.channels import (
+    content_directory,
+    damaged_files,
+    files_digest,
+    find_channels,
+    missing_files,
+    read_channel,
+)
 from builder.kolibri.demo.channel import make_demo_channel
+from builder.kolibri.selection import Choice
 
 
 @pytest.fixture(scope="module")
@@ -98,18 +107,30 @@ def test_missing_and_damaged_files_are_named(drive):
     )
 
 
-def test_digest_follows_database_and_names(drive):
+def test_a_channel_of_a_newer_schema_is_refused(drive):
     directory, channel = drive
-    before = digest(directory, [channel])
-    assert digest(directory, find_channels(directory)) == before
-    with (
-        closing(sqlite3.connect(content_directory(directory) / "databases" / f"{channel.id}.sqlite3")) as database,
-        database,
-    ):
-        database.execute("UPDATE content_channelmetadata SET version = 7")
-    (newer,) = find_channels(directory)
-    assert newer.version == 7
-    assert digest(directory, [newer]) != before
+    path = content_directory(directory) / "databases" / f"{channel.id}.sqlite3"
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("UPDATE content_channelmetadata SET min_schema_version = '6'")
+    with pytest.raises(PlanError, match="content schema 6; Satchel reads up to 5"):
+        find_channels(directory)
+
+
+def test_the_digest_is_of_names_and_sizes(original):
+    _, channel = original
+    assert files_digest(channel) == files_digest(replace(channel, name="Other", files=channel.files))
+    assert files_digest(channel) != files_digest(replace(channel, files=channel.files[1:]))
+
+
+def test_what_was_read_is_selected_again_by_its_nodes(drive):
+    directory, channel = drive
+    database = content_directory(directory) / "databases" / f"{channel.id}.sqlite3"
+    topic = node(content_directory(directory), channel, "Leçons en français")
+    part = read_channel(database, Choice(exclude=(topic,)))
+    assert part.partial
+    assert not channel.partial
+    assert read_channel(database, part.choice) == part
+    assert read_channel(database, channel.choice) == channel
 
 
 def test_reading_leaves_nothing_behind(drive):

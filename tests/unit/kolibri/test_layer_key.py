@@ -1,9 +1,7 @@
-"""What the Kolibri layer's key covers: everything that its result follows from, and nothing else."""
+"""What the keys of content and of Kolibri's home cover: everything that decides the result, and nothing else."""
 
 from __future__ import annotations
 
-import json
-import shutil
 import socket
 from dataclasses import replace
 from pathlib import Path
@@ -12,11 +10,11 @@ from typing import Any
 import pytest
 
 from builder.host.places import RECIPES
-from builder.kolibri.channels import find_channels
-from builder.kolibri.demo.channel import make_demo_channel
+from builder.layers.content import ContentLayer
 from builder.layers.kolibri import KolibriLayer
+from builder.lock.model import LockedChannel
 from builder.recipe.load import Loaded, load_recipe
-from builder.recipe.model import ContentSource, DriveContent, Recipe
+from builder.recipe.model import Recipe
 
 LOADED = load_recipe(RECIPES / "kolibri-pc.yml")
 
@@ -27,7 +25,7 @@ def changed(loaded: Loaded, **fields: Any) -> Loaded:
 
 def parts(loaded: Loaded) -> dict[str, str]:
     assert loaded.recipe.kolibri is not None
-    return dict(KolibriLayer(kolibri=loaded.recipe.kolibri, loaded=loaded).parts())
+    return dict(KolibriLayer(kolibri=loaded.recipe.kolibri, mount="/srv/content").parts())
 
 
 def kolibri(**fields: Any) -> Loaded:
@@ -48,48 +46,44 @@ def test_what_changes_nothing_is_not_covered(other: Loaded) -> None:
     assert parts(other) == parts(LOADED)
 
 
-def test_neither_the_host_nor_the_place_of_a_drive_is_covered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    make_demo_channel(tmp_path / "one" / "content", languages=("en",), lessons=1)
-    shutil.copytree(tmp_path / "one", tmp_path / "two")
-    before = parts(with_drives(tmp_path / "one"))
+def test_the_host_is_not_covered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    before = parts(LOADED), content_parts(LOADED)
     monkeypatch.setattr(socket, "gethostname", lambda: "far-away")
     monkeypatch.chdir(tmp_path)
-    assert parts(with_drives(tmp_path / "two")) == before
+    assert (parts(LOADED), content_parts(LOADED)) == before
 
 
 def test_where_things_lie_is_covered() -> None:
     assert difference(parts(LOADED), parts(kolibri(home="/srv/data/other"))) == {"places"}
-    assert difference(parts(LOADED), parts(changed(LOADED, disk=mounted_elsewhere(LOADED.recipe)))) == {"mount"}
+    assert difference(content_parts(LOADED), content_parts(kolibri(content="/srv/content/other"))) == {"place"}
+    elsewhere = changed(LOADED, disk=mounted_elsewhere(LOADED.recipe))
+    assert difference(content_parts(LOADED), content_parts(elsewhere)) == {"mount"}
 
 
-def test_each_source_is_covered_at_its_place(tmp_path: Path) -> None:
-    for name, languages in (("one", ("en",)), ("two", ("sw",))):
-        make_demo_channel(tmp_path / name / "content", languages=languages, lessons=1)
-    first = parts(with_drives(tmp_path / "one", tmp_path / "two"))
-    second = parts(with_drives(tmp_path / "two", tmp_path / "one"))
-    assert difference(first, second) == {"content 0", "content 1"}
+def test_content_depends_on_nothing_of_kolibri_but_its_place() -> None:
+    assert content_parts(kolibri(home="/srv/data/other", venv="/opt/newer")) == content_parts(LOADED)
 
 
-def test_the_offer_of_a_drive_is_covered_even_when_the_files_are_the_same(tmp_path: Path) -> None:
-    """Two nodes can share all their files; the one that is not offered is not imported."""
-    channel = make_demo_channel(tmp_path / "content", languages=("en",), lessons=1)
-    whole = parts(with_drives(tmp_path))
-    offer = {"id": channel.id, "version": 1, "include_node_ids": [channel.root_id]}
-    manifest = tmp_path / "content" / "manifest.json"
-    manifest.write_text(json.dumps({"channels": [offer]}))
-    assert parts(with_drives(tmp_path)) == whole, "an offer of everything says nothing"
-    offer["include_node_ids"] = ["0" * 32]
-    manifest.write_text(json.dumps({"channels": [offer]}))
-    nothing = parts(with_drives(tmp_path))
-    offer["include_node_ids"] = ["1" * 32]
-    manifest.write_text(json.dumps({"channels": [offer]}))
-    assert find_channels(tmp_path)[0].files == ()
-    assert difference(nothing, parts(with_drives(tmp_path))) == {"content 0"}
+def test_each_channel_is_covered_and_not_where_it_was_asked_for() -> None:
+    one = locked("1" * 32)
+    assert content_parts(LOADED, one) == content_parts(LOADED, one.model_copy(update={"source": 7}))
+    part = one.model_copy(update={"nodes": ("3" * 32,)})
+    assert difference(content_parts(LOADED, one), content_parts(LOADED, part)) == {f"channel {one.id}"}
+    assert difference(content_parts(LOADED, one), content_parts(LOADED, one, locked("2" * 32))) == {
+        f"channel {'2' * 32}"
+    }
 
 
-def with_drives(*directories: Path) -> Loaded:
-    drives = (ContentSource(drive=DriveContent(directory=str(directory))) for directory in directories)
-    return changed(LOADED, content=tuple(drives))
+def content_parts(loaded: Loaded, *channels: LockedChannel) -> dict[str, str]:
+    assert loaded.recipe.kolibri is not None
+    return dict(ContentLayer(kolibri=loaded.recipe.kolibri, loaded=loaded, locked=channels).parts())
+
+
+def locked(channel: str) -> LockedChannel:
+    return LockedChannel(
+        source=0, id=channel, name="Primary", version=1, nodes=(channel,), unrenderable=False, all_thumbnails=False,
+        resources=1, files=1, bytes=1, languages=(), licences=(), digest="0" * 64, size_bytes=1, sha256="0" * 64,
+    )  # fmt: skip
 
 
 def mounted_elsewhere(recipe: Recipe) -> Any:

@@ -43,7 +43,7 @@ def names(overlays: Path) -> list[str]:
 
 
 def test_what_no_overlay_configures_is_made_right_above_the_packages(overlays: Path) -> None:
-    order = ["base", "apt", "initramfs", "users", "pip /opt/kolibri", "kolibri"]
+    order = ["base", "apt", "initramfs", "users", "pip /opt/kolibri", "content", "kolibri"]
     assert names(overlays) == [
         *order,
         *(f"overlay {name}" for name in ("local-disks", "own-disk", "pc", "firstboot", "kolibri", "content-stick")),
@@ -55,7 +55,7 @@ def test_what_no_overlay_configures_is_made_right_above_the_packages(overlays: P
 @pytest.mark.parametrize("path", ["etc/initramfs-tools/modules", "etc/modprobe.d/no-beep.conf"])
 def test_overlays_that_configure_the_initramfs_come_first(overlays: Path, path: str) -> None:
     add(overlays, "firstboot", path)
-    order = ["base", "apt", "users", "pip /opt/kolibri", "kolibri", "overlay firstboot", "initramfs"]
+    order = ["base", "apt", "users", "pip /opt/kolibri", "content", "kolibri", "overlay firstboot", "initramfs"]
     assert names(overlays) == [
         *order,
         *(f"overlay {name}" for name in ("local-disks", "own-disk", "pc", "kolibri", "content-stick")),

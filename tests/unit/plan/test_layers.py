@@ -51,3 +51,21 @@ def test_the_plan_says_what_will_be_made() -> None:
     planned = plan_layers((BASE, FILES), foundation="tools", known=known)
     first, second = (layer.key[:12] for layer in planned)
     assert render(planned) == f"  base        {first}  reused\n  overlay pc  {second}  make: never made"
+
+
+def keys(*layers: tuple[str, dict[str, str]]) -> dict[str, str]:
+    planned = plan_layers(layers, foundation="tools", known=(), apart={"content"})
+    return {layer.name: layer.key for layer in planned}
+
+
+def test_a_layer_apart_stays_when_what_lies_below_changes() -> None:
+    content = ("content", {"channel a": "1"})
+    before, after = keys(BASE, content, FILES), keys(("base", {"suite": "forky"}), content, FILES)
+    assert before["content"] == after["content"]
+    assert before["overlay pc"] != after["overlay pc"]
+
+
+def test_what_lies_above_depends_on_a_layer_apart() -> None:
+    before, after = keys(BASE, ("content", {"channel a": "1"}), FILES), keys(BASE, ("content", {"a": "2"}), FILES)
+    assert before["base"] == after["base"]
+    assert before["overlay pc"] != after["overlay pc"]

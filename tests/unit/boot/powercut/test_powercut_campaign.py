@@ -31,6 +31,7 @@ def try_point(directory: Path, point: Point | None, *, points: int = 0, gift: Gi
         recipe="r",
         firmware=(Firmware.UEFI,),
         checks=(),
+        channels=(),
         kolibri=False,
         ports=(),
         grown=None,

@@ -14,8 +14,8 @@ from pathlib import Path
 from device import accounts, kolibri_db, kolibri_home
 from device.errors import DeviceError
 
-DIRECTORY = ".sealed-home"
-"""Its name on the content partition."""
+DIRECTORY = "/usr/share/satchel/sealed-home"
+"""Where it lies, on the system's own partition."""
 
 _ASIDE = ".damaged"
 _BACKUP_ADVICE = "Do not flash this device: it may hold learners' work. Send this text to your support."

@@ -42,12 +42,12 @@ def run(device: Device) -> Facts:
     provision_directory = device.paths.at("/run/satchel-provision")
     # An earlier try may have been killed after Kolibri's commit; then nothing below would clean up behind it.
     shutil.rmtree(provision_directory, ignore_errors=True)
-    content = _require_disk(device, kolibri)
+    _require_disk(device, kolibri)
     home = device.paths.at(kolibri.home)
     name = facility.name.replace("{code}", device.facts["code"])
     _require_sense(facility, name)
     if kolibri_home.damage(home):
-        sealed_home.restore(home, content / sealed_home.DIRECTORY, kolibri.user)
+        sealed_home.restore(home, device.paths.at(sealed_home.DIRECTORY), kolibri.user)
     state = kolibri_db.provisioning(home)
     if state.untouched and seed.born:
         kolibri_db.plant(home, born.unpack(seed.born))
@@ -86,8 +86,8 @@ def facts_of(home: Path, state: kolibri_db.Provisioning, facility: tuple[str, st
     }
 
 
-def _require_disk(device: Device, kolibri: Kolibri) -> Path:
-    """The content partition. All partitions must be there: Kolibri itself starts happily without its content."""
+def _require_disk(device: Device, kolibri: Kolibri) -> None:
+    """All partitions must be there: Kolibri itself starts happily without its content."""
     table = mounts.read(device.paths.mountinfo)
     mounts.require(table, device.settings.mounts)
     place = mounts.holding(table, kolibri.home)
@@ -96,7 +96,6 @@ def _require_disk(device: Device, kolibri: Kolibri) -> Path:
     content = mounts.holding(table, kolibri.content)
     if content is None or not (device.paths.at(content.point) / _CONTENT_MARK).is_file():
         raise DeviceError("the partition with the content is missing or empty", advice="Flash the device again.")
-    return device.paths.at(content.point)
 
 
 def _require_sense(facility: Facility, name: str) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from builder.content.shelf import Offer, Shelf
+from builder.content.peer.shelf import Offer, Shelf
 
 SPEAKS: Final = "0.15.12"
 """The Kolibri that we pass for: the last of those which can be imported from and not be browsed from afar. Learners'

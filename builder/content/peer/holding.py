@@ -14,7 +14,7 @@ from typing import Final
 
 from builder.compare.anatomy import Anatomy, File
 from builder.compare.opened import OpenImage, open_image
-from builder.content.stored import Span, Stored
+from builder.content.peer.stored import Span, Stored
 from builder.disk.image import disk_image
 from builder.disk.read import TablePartition
 from builder.errors import ArtifactError, PlanError

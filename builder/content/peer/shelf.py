@@ -8,8 +8,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from builder.content.holding import Holding, in_directory, in_image
-from builder.content.stored import Stored
+from builder.content.peer.holding import Holding, in_directory, in_image
+from builder.content.peer.stored import Stored
 from builder.errors import ArtifactError, PlanError
 from builder.kolibri.channels import Channel, find_channels
 

@@ -25,10 +25,10 @@ from typing import Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 from uuid import getnode
 
-from builder.content.answers import Identity, NotThere, Unsatisfiable, answer, asked_range, available_mask
-from builder.content.sending import CutShort, send
-from builder.content.shelf import Body, Shelf
-from builder.content.visitors import Visitors
+from builder.content.peer.answers import Identity, NotThere, Unsatisfiable, answer, asked_range, available_mask
+from builder.content.peer.sending import CutShort, send
+from builder.content.peer.shelf import Body, Shelf
+from builder.content.peer.visitors import Visitors
 from builder.errors import HostError
 from builder.units import MIB
 

@@ -8,7 +8,7 @@ import socket
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from builder.content.stored import Span
+from builder.content.peer.stored import Span
 from builder.units import MIB
 
 _STEP: Final = 4 * MIB

@@ -1,0 +1,1 @@
+"""A server of content, which Kolibris import from as from another Kolibri."""

@@ -1,0 +1,1 @@
+"""Sources of channels, a file for each kind."""

@@ -1,0 +1,32 @@
+"""Bring whatever a build needs of what its lock names: packages and wheels, databases of channels, their files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from builder.host.pool import Pool
+from builder.lock.archive import Origin
+from builder.lock.content import fetch_channels
+from builder.lock.fetch import fetch
+from builder.lock.model import Locked, LockedChannel
+from builder.lock.text import called
+from builder.progress import Reporter
+from builder.recipe.load import Loaded
+
+
+def bring(
+    needed: Iterable[Locked], loaded: Loaded, origins: Sequence[Origin], *, offline: bool, reporter: Reporter
+) -> None:
+    """Bring what the pools lack. Must run inside the namespace if they lack packages.
+
+    Raises:
+        PlanError: `offline`, and something is missing, or a source has another version of a channel.
+        Moved: the mirrors have other versions of packages.
+        HostError: the network, a mirror or a source does not answer as it should.
+    """
+    wanted = tuple(needed)
+    channels = [each for each in wanted if isinstance(each, LockedChannel)]
+    packages = [each for each in wanted if not isinstance(each, LockedChannel)]
+    recipe = called(loaded.source)
+    fetch(packages, recipe=recipe, origins=origins, pool=Pool(), offline=offline, reporter=reporter)
+    fetch_channels(loaded, channels, offline=offline, reporter=reporter)
