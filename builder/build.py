@@ -22,7 +22,7 @@ from builder.host.places import OVERLAYS, code_below
 from builder.host.pool import Pool
 from builder.host.scratch import scratch, sweep
 from builder.host.tools import ensure_workshop, workshop_identity
-from builder.lock.model import Lock, Locked, LockedChannel
+from builder.lock.model import Lock, Locked, LockedChannel, LockedTree
 from builder.lock.text import lock_digest
 from builder.manifest import MANIFEST, Manifest, portable, read_manifest
 from builder.own_code import OF_IMAGES
@@ -142,7 +142,7 @@ class _Plans:
         return needed_files(self.of(lock).growth)
 
     def refuse_what_does_not_fit(self, lock: Lock, *, offline: bool) -> None:
-        """Before anything is fetched; without channels to fetch, building is the quicker way to find out.
+        """Before anything is fetched; without content to fetch, building is the quicker way to find out.
 
         Raises:
             PlanError: the content does not fit its partition, or the image not the card.
@@ -150,12 +150,13 @@ class _Plans:
         """
         growth = self.of(lock).growth
         needed = tuple(needed_files(growth))
-        if not any(isinstance(each, LockedChannel) for each in needed):
+        if not any(isinstance(each, LockedChannel | LockedTree) for each in needed):
             return
         with growth.store.scratch("sizes") as room:
             plan = plan_sizes(
                 self._loaded,
                 lock.channels,
+                lock.trees,
                 room=room,
                 dist=self._dist,
                 packages_bytes=missing_packages(needed),

@@ -29,6 +29,7 @@ from builder.kolibri.channels import ContentFile
 from builder.lock.content import locked_channel
 from builder.lock.model import Lock
 from builder.lock.text import lock_text, parse_lock
+from builder.lock.trees import locked_listing
 from builder.progress import Advance, Reporter
 from builder.recipe.load import Loaded, load_recipe
 
@@ -285,8 +286,9 @@ def _overlay_files(loaded: Loaded) -> Iterator[tuple[Path, None]]:
 
 
 def _content_files(lock: Lock, pool: Pool) -> tuple[ContentFile, ...]:
-    """The files of the lock's channels, each once; all of them must be in the pool of content."""
+    """The files of the lock's channels and trees, each once; all of them must be in the pool of content."""
     files = {file for channel in lock.channels for file in locked_channel(channel, pool).files}
+    files.update(file for tree in lock.trees for file in locked_listing(tree, pool).pooled.values())
     return tuple(sorted(files))
 
 

@@ -76,6 +76,9 @@ def needed_files(growth: Growth) -> Iterator[Locked]:
     yield from (wheel for wheel in lock.wheels if f"pip {wheel.venv}" in missing)
     if "content" in missing:
         yield from lock.channels
+    # The listing alone is needed, too, when the partition is compared with it.
+    if "files" in missing or Pool().missing(lock.trees):
+        yield from lock.trees
 
 
 def grow(growth: Growth, *, tools: Tools, reporter: Reporter) -> None:

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from builder.content.pool import DATE_S
 from builder.content.proof import content_of, prove_content
@@ -26,9 +26,11 @@ from builder.disk.split import Part, split
 from builder.errors import BuildFailed
 from builder.growth import Growth
 from builder.host.places import code_below
+from builder.host.pool import Pool
 from builder.host.store import Store
 from builder.host.tools import Tools
 from builder.layers.system import hidden_below, mount_source
+from builder.lock.trees import locked_listing
 from builder.own_code import OF_PARTITIONS
 from builder.plan.keys import key_of, seed_of
 from builder.plan.layout import Layout, PlacedPartition, plan_layout
@@ -165,13 +167,23 @@ class Imaging:
         }
 
     def _prove(self, described: Partition, out: Path) -> None:
-        """Read what was written: by far most of an image's bytes, and each file says itself what it must be."""
+        """Read what was written: by far most of an image's bytes, and all that it must be is known."""
         assert described.mount is not None
         tree = self._source(described.mount).path
-        expected = content_of(tree)
+        expected = {**content_of(tree), **dict(self._files_below(described.mount))}
         total = sum((tree / path).stat().st_size for path in expected)
         with self.reporter.amount("compare content", total) as advance:
             prove_content(out, expected, advance=advance)
+
+    def _files_below(self, mount: str) -> Iterator[tuple[str, str]]:
+        """The MD5 of each file of trees below a mount point, by its path there."""
+        for tree in self.growth.lock.trees:
+            files = self.recipe.content[tree.source].files
+            assert files is not None
+            if PurePosixPath(files.to).is_relative_to(mount):
+                below = PurePosixPath(files.to).relative_to(mount)
+                for path, file in locked_listing(tree, Pool()).files.items():
+                    yield (below / path).as_posix(), file.md5
 
     def _date_of(self, described: Partition) -> int:
         """The date of a file system: of content, nothing depends on the day when the rest was locked."""

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from builder.disk.image import DESCRIPTOR
 from builder.errors import ArtifactError
-from builder.recipe.model import ChannelSource, Check, DataClass, FileSystem, Recipe, Subvolume
+from builder.recipe.model import ChannelSource, Check, ContentSource, DataClass, FileSystem, Recipe, Subvolume
 
 SCHEMA = 1
 
@@ -144,18 +144,19 @@ class Manifest(_Record):
 def portable(recipe: Recipe) -> Recipe:
     """The recipe without where its files lie on this machine, so that images are the same wherever they are built."""
     pip = tuple(app.model_copy(update={"requirements": Path(app.requirements).name}) for app in recipe.packages.pip)
-    content = tuple(
-        source.model_copy(
-            update={
-                "channels": source.channels.model_copy(update={"sources": tuple(map(_told, source.channels.sources))})
-            }
-        )
-        if source.channels
-        else source
-        for source in recipe.content
-    )
+    content = tuple(map(_portable, recipe.content))
     packages = recipe.packages.model_copy(update={"pip": pip})
     return recipe.model_copy(update={"packages": packages, "content": content})
+
+
+def _portable(source: ContentSource) -> ContentSource:
+    if source.files:
+        name = Path(source.files.tree).name or "files"
+        return source.model_copy(update={"files": source.files.model_copy(update={"tree": name})})
+    if source.channels:
+        sources = tuple(map(_told, source.channels.sources))
+        return source.model_copy(update={"channels": source.channels.model_copy(update={"sources": sources})})
+    return source
 
 
 def _told(where: ChannelSource) -> ChannelSource:

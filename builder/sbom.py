@@ -68,6 +68,7 @@ def _image(manifest: Manifest, lock: Lock) -> Component:
         "lock": manifest.lock,
         "architecture": recipe.base.architecture,
         **{f"content:{content.source}": content.digest for content in lock.content},
+        **{f"content:{tree.source}": tree.sha256 for tree in lock.trees},
     }
     return Component(
         name=manifest.image,

@@ -113,10 +113,9 @@ def _shortage(plan: SizePlan, error: type[SatchelError], message: str, hint: str
 
 
 def _blamed(plan: SizePlan) -> Keys:
-    if not plan.portions:
-        return ("disk",)
-    largest = max(plan.portions, key=lambda portion: portion.channel.size)
-    return ("content", largest.number)
+    sizes = [(portion.channel.size, portion.number) for portion in plan.portions]
+    sizes += [(tree.listing.size, tree.number) for tree in plan.trees]
+    return ("content", max(sizes)[1]) if sizes else ("disk",)
 
 
 def advice_lines(plan: SizePlan, advice: Advice) -> Iterator[str]:
@@ -124,7 +123,9 @@ def advice_lines(plan: SizePlan, advice: Advice) -> Iterator[str]:
     shed = advice.single or advice.together
     if not shed:
         if plan.portions:
-            yield "leaving out content alone is not enough"
+            yield (
+                "leaving out channels alone is not enough" if plan.trees else "leaving out content alone is not enough"
+            )
         return
     yield "leaving out one of these is enough:" if advice.single else "leaving out all of these is enough:"
     width = max(len(format_size(each.frees)) for each in shed)

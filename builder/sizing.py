@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from builder.content.host_need import Host, host_need, host_of
-from builder.content.plan import Portion, needed_bytes
+from builder.content.plan import Portion, TreePortion, needed_bytes
 from builder.errors import PlanError
 from builder.host.pool import Pool
 from builder.kolibri.channels import Channel, ContentFile
 from builder.lock.content import fetch_channels, locked_channel
-from builder.lock.model import Locked, LockedChannel
+from builder.lock.model import Deb, Locked, LockedChannel, LockedTree, Wheel
+from builder.lock.trees import fetch_trees, locked_listing
 from builder.plan.need import DiskNeed
 from builder.plan.sizes import Sizes, sizes_of
 from builder.progress import Reporter
@@ -29,6 +30,7 @@ class SizePlan:
 
     loaded: Loaded
     portions: tuple[Portion, ...]
+    trees: tuple[TreePortion, ...]
     unknown: tuple[int, ...]
     """Entries of the recipe's content of which nothing is known yet."""
     host: Host
@@ -46,17 +48,18 @@ class SizePlan:
     def sizes(self, channels: Sequence[Channel] | None = None) -> Sizes:
         """The sizes of the disk with all channels, or with others."""
         recipe = self.loaded.recipe
-        return sizes_of(recipe.disk, needed_bytes(recipe, self.channels if channels is None else channels))
+        return sizes_of(recipe.disk, needed_bytes(recipe, self.channels if channels is None else channels, self.trees))
 
     def disks(self, channels: Sequence[Channel] | None = None) -> tuple[DiskNeed, ...]:
         """What this machine needs for all channels, or for others."""
         wanted = self.channels if channels is None else channels
-        return host_need(self.host, self.loaded.recipe, self.sizes(wanted), wanted)
+        return host_need(self.host, self.loaded.recipe, self.sizes(wanted), wanted, self.trees)
 
 
 def plan_sizes(
     loaded: Loaded,
     locked: Sequence[LockedChannel],
+    trees: Sequence[LockedTree] = (),
     *,
     room: Path,
     dist: Path,
@@ -72,6 +75,7 @@ def plan_sizes(
     Args:
         loaded: The recipe.
         locked: Its channels, as locked or as they were just looked up.
+        trees: Its trees, in the same way.
         room: An empty directory to make demonstration channels in.
         dist: Where the image will stand.
         packages_bytes: Packages that are still to be fetched; None when nobody knows yet which.
@@ -82,18 +86,19 @@ def plan_sizes(
         reporter: Who is told.
 
     Raises:
-        PlanError: a channel is asked for twice, or a database cannot be had or read.
+        PlanError: a channel is asked for twice, a database cannot be had or read, or a tree is another one by now.
         HostError: a source cannot be reached.
     """
     portions = (*_locked(loaded, locked, offline=offline, reporter=reporter), *_demos(loaded, room, reporter))
     _refuse_repeats(loaded, portions)
-    host = host_of(portions, dist=dist, packages_bytes=packages_bytes, content_made=content_made, split=split)
-    return SizePlan(loaded=loaded, portions=portions, unknown=tuple(unknown), host=host)
+    plain = tuple(_plain(loaded, trees, reporter))
+    host = host_of(portions, plain, dist=dist, packages_bytes=packages_bytes, content_made=content_made, split=split)
+    return SizePlan(loaded=loaded, portions=portions, trees=plain, unknown=tuple(unknown), host=host)
 
 
 def missing_packages(needed: Iterable[Locked]) -> int:
     """Bytes of packages and wheels that must be fetched before they can be used."""
-    packages = [each for each in needed if not isinstance(each, LockedChannel)]
+    packages = [each for each in needed if isinstance(each, Deb | Wheel)]
     return sum(each.size_bytes for each in Pool().missing(packages))
 
 
@@ -109,6 +114,14 @@ def _locked(loaded: Loaded, locked: Sequence[LockedChannel], *, offline: bool, r
         else:
             database = pool.path(each.sha256)
             yield Portion(number=each.source, channel=locked_channel(each, pool), database=database, made=False)
+
+
+def _plain(loaded: Loaded, locked: Sequence[LockedTree], reporter: Reporter) -> Iterator[TreePortion]:
+    fetch_trees(loaded, locked, reporter=reporter, files=False)
+    for tree in locked:
+        files = loaded.recipe.content[tree.source].files
+        assert files is not None
+        yield TreePortion(number=tree.source, name=tree.name, to=files.to, listing=locked_listing(tree, Pool()))
 
 
 def _stand_in(locked: LockedChannel) -> Channel:

@@ -12,7 +12,7 @@ from typing import Final
 
 STORAGE: Final = "storage"
 DATABASES: Final = "databases"
-WHY: Final = "Kolibri's content: published files, named by their checksums"
+WHY: Final = "content: published files, known by their checksums"
 
 _DIGITS: Final = frozenset("0123456789abcdef")
 

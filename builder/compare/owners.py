@@ -50,7 +50,10 @@ def owners_of(recipe: Recipe, *, packages: Mapping[str, tuple[str, ...]], overla
         packages=packages,
         overlays=overlay_paths((overlay.name for overlay in recipe.overlays), overlays),
         applications=tuple(application.venv for application in recipe.packages.pip),
-        content=() if kolibri is None else (kolibri.content, kolibri.home),
+        content=(
+            *(() if kolibri is None else (kolibri.content, kolibri.home)),
+            *(source.files.to for source in recipe.content if source.files),
+        ),
     )
 
 

@@ -9,9 +9,9 @@ from typing import Final
 
 from builder.content.pool import ContentPool
 from builder.content.room import PoolFull
-from builder.content.source.source import Source
+from builder.content.source.source import Bringer
 from builder.errors import HostError, PlanError, SatchelError
-from builder.kolibri.channels import Channel, ContentFile
+from builder.kolibri.channels import ContentFile
 from builder.progress import Reporter
 from builder.units import format_size
 
@@ -24,10 +24,11 @@ _SPARE: Final = 64 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """A channel, and what opens its sources, in the order in which they are asked."""
+    """Files of a channel or of a tree, and what opens their sources, in the order in which they are asked."""
 
-    channel: Channel
-    sources: Sequence[Callable[[], Source]]
+    name: str
+    files: tuple[ContentFile, ...]
+    sources: Sequence[Callable[[], Bringer]]
 
 
 class NotFetched(PlanError):
@@ -48,14 +49,14 @@ class NotFetched(PlanError):
 class _Failure:
     """Files that did not arrive for the same reasons."""
 
-    channel: str
+    name: str
     files: tuple[ContentFile, ...]
     reasons: tuple[str, ...]
     """One for each source."""
 
     def __str__(self) -> str:
         more = f" and {_counted(len(self.files) - 1, 'more file')}" if len(self.files) > 1 else ""
-        return f"{self.channel}, {self.files[0].name}{more}: {'; '.join(self.reasons) or 'there is no source for it'}"
+        return f"{self.name}, {self.files[0].name}{more}: {'; '.join(self.reasons) or 'there is no source for it'}"
 
 
 def fetch_files(wanted: Sequence[Wanted], pool: ContentPool, *, offline: bool, reporter: Reporter) -> None:
@@ -66,7 +67,7 @@ def fetch_files(wanted: Sequence[Wanted], pool: ContentPool, *, offline: bool, r
         NotFetched: no source could give some files; those of all channels are named.
         HostError: the pool's disk has no room, or broke.
     """
-    missing = [pool.missing(each.channel.files) for each in wanted]
+    missing = [pool.missing(each.files) for each in wanted]
     left = _Left({file for files in missing for file in files})
     if not left.files:
         return
@@ -74,9 +75,7 @@ def fetch_files(wanted: Sequence[Wanted], pool: ContentPool, *, offline: bool, r
         raise PlanError(
             f"the pool lacks {format_size(left.bytes)} of content, and the network may not be used",
             details="\n".join(
-                f"{each.channel.name}: {_counted(len(files))}"
-                for each, files in zip(wanted, missing, strict=True)
-                if files
+                f"{each.name}: {_counted(len(files))}" for each, files in zip(wanted, missing, strict=True) if files
             ),
             hint="`satchel content fetch` brings it where the sources can be reached",
         )
@@ -140,11 +139,11 @@ def _fetch(wanted: Wanted, files: list[ContentFile], pool: ContentPool, left: _L
     grouped: dict[tuple[str, ...], list[ContentFile]] = {}
     for file, why in sorted(reasons.items()):
         grouped.setdefault(why, []).append(file)
-    return [_Failure(wanted.channel.name, tuple(alike), why) for why, alike in grouped.items()]
+    return [_Failure(wanted.name, tuple(alike), why) for why, alike in grouped.items()]
 
 
 def _brought(
-    opened: Callable[[], Source], files: tuple[ContentFile, ...], pool: ContentPool, left: _Left
+    opened: Callable[[], Bringer], files: tuple[ContentFile, ...], pool: ContentPool, left: _Left
 ) -> dict[ContentFile, str]:
     """What one source could not give, with the reasons."""
     try:

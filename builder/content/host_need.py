@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from builder.content.plan import Portion, all_files, content_partition
+from builder.content.plan import Portion, TreePortion, all_files, content_partitions
 from builder.content.pool import ContentPool
 from builder.host.places import cache_directory
 from builder.kolibri.channels import Channel, ContentFile
@@ -40,10 +40,16 @@ class Host:
 
 
 def host_of(
-    portions: Sequence[Portion], *, dist: Path, packages_bytes: int | None, content_made: bool, split: bool
+    portions: Sequence[Portion],
+    trees: Sequence[TreePortion],
+    *,
+    dist: Path,
+    packages_bytes: int | None,
+    content_made: bool,
+    split: bool,
 ) -> Host:
     """Look at this machine."""
-    files = all_files(portion.channel for portion in portions if portion.known)
+    files = all_files((portion.channel for portion in portions if portion.known), trees)
     return Host(
         cache=cache_directory(),
         dist=dist.absolute(),
@@ -55,17 +61,20 @@ def host_of(
     )
 
 
-def host_need(host: Host, recipe: Recipe, sizes: Sizes, channels: Sequence[Channel]) -> tuple[DiskNeed, ...]:
-    """What building an image of these channels writes, by file system."""
-    files = all_files(channels)
+def host_need(
+    host: Host, recipe: Recipe, sizes: Sizes, channels: Sequence[Channel], trees: Sequence[TreePortion] = ()
+) -> tuple[DiskNeed, ...]:
+    """What building an image of this content writes, by file system."""
+    files = all_files(channels, trees)
     content = sum(file.size for file in files)
     fetched = sum(file.size for file in files & host.missing)
     perhaps = sum(file.size for file in files & host.doubtful)
     packages = host.packages_bytes or 0
-    held = content_partition(recipe)
-    partition = 0 if held is None else max(sizes.partition(held.name).needed_bytes or 0, content)
+    held = {each.name for each in content_partitions(recipe)}
+    needed = sum(sizes.partition(name).needed_bytes or 0 for name in held)
+    partition = max(needed, content) if held else 0
     kept_least, kept_most = (0, 0) if host.content_made else (content, partition)
-    others = sum(each.size_bytes for each in sizes.partitions if held is None or each.name != held.name)
+    others = sum(each.size_bytes for each in sizes.partitions if each.name not in held)
     copied = content if _surely_copied(host) else 0
     image = others + (0 if host.split and _device(host.dist) == _device(host.cache) else partition)
     cache = [

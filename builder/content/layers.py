@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -17,12 +17,11 @@ from builder.host.survey import UNFINISHED
 from builder.kolibri.channels import ContentFile
 
 _LAYERS: Final = "layers"
-_NAME: Final = "content"
-_STORAGE: Final = "storage"
+_NAMES: Final = ("content", "files")
 
 
 def drop_layers_with(files: Sequence[ContentFile], pool: ContentPool) -> int:
-    """Throw away every layer of content that has one of these files of the pool; a build makes it again.
+    """Throw away every layer of content or of files that has one of these files of the pool; a build makes it again.
 
     One that a build uses now stays; its image is refused when it is compared with its content.
     """
@@ -33,7 +32,7 @@ def drop_layers_with(files: Sequence[ContentFile], pool: ContentPool) -> int:
             inodes.add((facts.st_dev, facts.st_ino))
     dropped = 0
     for entry in Store(_LAYERS).entries():
-        if entry.name == _NAME and any(_has(storage, files, inodes) for storage in _storages(entry.path)):
+        if entry.name in _NAMES and _holds(entry.path, inodes):
             with alone(entry.path) as free:
                 if free:
                     remove_tree(set_aside(entry.path, cache_directory() / UNFINISHED))
@@ -41,17 +40,11 @@ def drop_layers_with(files: Sequence[ContentFile], pool: ContentPool) -> int:
     return dropped
 
 
-def _has(storage: Path, files: Sequence[ContentFile], inodes: set[tuple[int, int]]) -> bool:
-    for file in files:
-        with suppress(FileNotFoundError):
-            facts = (storage.parent / file.path).stat()
+def _holds(top: Path, inodes: set[tuple[int, int]]) -> bool:
+    """Whether a file below a directory is one of these, under whatever name."""
+    for directory, _, names in os.walk(top):
+        for name in names:
+            facts = Path(directory, name).lstat()
             if (facts.st_dev, facts.st_ino) in inodes:
                 return True
     return False
-
-
-def _storages(top: Path) -> Iterator[Path]:
-    for directory, names, _ in os.walk(top):
-        if _STORAGE in names:
-            yield Path(directory, _STORAGE)
-            names.remove(_STORAGE)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from builder.content.pool import DATE_S, ContentPool
+from builder.disk.ext4_size import Coming
 from builder.errors import BuildFailed
 from builder.kolibri.channels import Channel, database_path, read_channel
 from builder.kolibri.selection import Choice
@@ -63,8 +64,8 @@ def write_marker(mount: Path, channels: Iterable[Channel]) -> None:
     (mount / MARKER).write_bytes(_marker(channels))
 
 
-def will_lie(place: str, channels: Sequence[Channel]) -> Iterator[tuple[str, int]]:
-    """Every file that `lay_content` and `write_marker` will make, relative to the mount point, and its size in bytes.
+def will_lie(place: str, channels: Sequence[Channel]) -> Iterator[Coming]:
+    """Every file that `lay_content` and `write_marker` will make, relative to the mount point.
 
     Args:
         place: The content directory, relative to the mount point.
@@ -72,11 +73,12 @@ def will_lie(place: str, channels: Sequence[Channel]) -> Iterator[tuple[str, int
     """
     content = Path(place)
     for channel in channels:
-        yield database_path(content, channel.id).as_posix(), channel.database_size
+        yield Coming(path=database_path(content, channel.id).as_posix(), size=channel.database_size)
     for file in {file for channel in channels for file in channel.files}:
-        yield (content / file.path).as_posix(), file.size
-    yield (content / _MANIFEST).as_posix(), len(_manifest(channels))
-    yield MARKER, len(_marker(channels))
+        # A tree of plain files may have it, too, and then it is one file with two names.
+        yield Coming(path=(content / file.path).as_posix(), size=file.size, same=file.name)
+    yield Coming(path=(content / _MANIFEST).as_posix(), size=len(_manifest(channels)))
+    yield Coming(path=MARKER, size=len(_marker(channels)))
 
 
 def laid_out(content: Path, mount: Path) -> tuple[Channel, ...]:

@@ -67,20 +67,41 @@ def measure(source: Source) -> Content:
     return count.content()
 
 
-def measure_files(files: Iterable[tuple[str, int]]) -> Content:
-    """Count what a tree of plain files will take, from their paths, relative to its top, and sizes in bytes.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coming:
+    """Something that will be in a tree: its path, relative to the top, and what it is."""
 
-    The result is that of `measure` once they are there, each a file of its own without extended attributes.
+    path: str
+    size: int | None = None
+    """Of a file, in bytes; None for a directory."""
+    target: str | None = None
+    """Of a symbolic link."""
+    same: str = ""
+    """Files with the same word here are names of one file; empty for one that has no other."""
+
+
+def measure_files(files: Iterable[Coming]) -> Content:
+    """Count what a tree will take that is not there yet.
+
+    The result is that of `measure` once it is, without extended attributes. A directory above something need not be
+    named.
     """
     count = _Count()
+    seen: set[str] = set()
     known = {""}
     count.name(".")
     count.directory("")
     count.inode(0)
-    for path, size in files:
-        count.name(path)
-        count.inode(_file_blocks(size))
-        above = path.rpartition("/")[0]
+    for each in files:
+        if each.target is not None:
+            count.name(each.path)
+            count.inode(int(len(os.fsencode(each.target)) > _LONGEST_SYMLINK_IN_THE_INODE))
+        elif each.size is not None:
+            count.name(each.path)
+            if not each.same or each.same not in seen:
+                count.inode(_file_blocks(each.size))
+            seen.add(each.same)
+        above = each.path if each.target is None and each.size is None else each.path.rpartition("/")[0]
         while above not in known:
             known.add(above)
             count.name(above)

@@ -12,6 +12,7 @@ from pathlib import Path
 from builder.layers.apt import AptLayer
 from builder.layers.base import BaseLayer
 from builder.layers.content import ContentLayer, content_mount
+from builder.layers.files import FilesLayer
 from builder.layers.initramfs import CONFIGURES, InitramfsLayer
 from builder.layers.kolibri import KolibriLayer
 from builder.layers.overlay import OverlayLayer
@@ -47,6 +48,9 @@ def _layers(loaded: Loaded, lock: Lock, overlays: Path) -> Iterator[Layer]:
     if recipe.kolibri:
         yield ContentLayer(kolibri=recipe.kolibri, loaded=loaded, locked=lock.channels)
         yield KolibriLayer(kolibri=recipe.kolibri, mount=content_mount(loaded))
+    if lock.trees:
+        # Above Kolibri, which does not know of them: another file must not import all channels again.
+        yield FilesLayer(recipe=recipe, locked=lock.trees)
     if configuring:
         yield from configuring
         yield InitramfsLayer()

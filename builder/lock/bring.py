@@ -1,4 +1,6 @@
-"""Bring whatever a build needs of what its lock names: packages and wheels, databases of channels, their files."""
+"""Bring whatever a build needs of what its lock names: packages and wheels, databases of channels, listings of
+trees, and their files.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +10,9 @@ from builder.host.pool import Pool
 from builder.lock.archive import Origin
 from builder.lock.content import fetch_channels
 from builder.lock.fetch import fetch
-from builder.lock.model import Locked, LockedChannel
+from builder.lock.model import Deb, Locked, LockedChannel, LockedTree, Wheel
 from builder.lock.text import called
+from builder.lock.trees import fetch_trees
 from builder.progress import Reporter
 from builder.recipe.load import Loaded
 
@@ -20,13 +23,15 @@ def bring(
     """Bring what the pools lack. Must run inside the namespace if they lack packages.
 
     Raises:
-        PlanError: `offline`, and something is missing, or a source has another version of a channel.
+        PlanError: `offline`, and something is missing, or a source has another version of a channel or tree.
         Moved: the mirrors have other versions of packages.
         HostError: the network, a mirror or a source does not answer as it should.
     """
     wanted = tuple(needed)
     channels = [each for each in wanted if isinstance(each, LockedChannel)]
-    packages = [each for each in wanted if not isinstance(each, LockedChannel)]
+    trees = [each for each in wanted if isinstance(each, LockedTree)]
+    packages = [each for each in wanted if isinstance(each, Deb | Wheel)]
     recipe = called(loaded.source)
     fetch(packages, recipe=recipe, origins=origins, pool=Pool(), offline=offline, reporter=reporter)
+    fetch_trees(loaded, trees, reporter=reporter)
     fetch_channels(loaded, channels, offline=offline, reporter=reporter)

@@ -90,8 +90,11 @@ def fetch_channels(
     for channel in missing:
         _fetch_database(loaded, channel, pool)
     if files:
-        read = [Wanted(channel=locked_channel(each, pool), sources=_opener(loaded, each)) for each in wanted]
-        fetch_files(read, ContentPool(), offline=offline, reporter=reporter)
+        read = [(locked_channel(each, pool), each) for each in wanted]
+        asked = [
+            Wanted(name=channel.name, files=channel.files, sources=_opener(loaded, each)) for channel, each in read
+        ]
+        fetch_files(asked, ContentPool(), offline=offline, reporter=reporter)
 
 
 def locked_channel(locked: LockedChannel, pool: Pool) -> Channel:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from builder.lock.model import Content, Deb, Lock, LockedChannel, Wheel
+from builder.lock.model import Content, Deb, Lock, LockedChannel, LockedTree, Wheel
 from builder.units import format_size
 
 
@@ -65,6 +65,7 @@ def compare(old: Lock | None, new: Lock) -> Difference:
         content=(
             *_content(old.content if old else (), new.content),
             *_channels(old.channels if old else (), new.channels),
+            *_trees(old.trees if old else (), new.trees),
         ),
         tools=_changes(_debs(old.tools if old else ()), _debs(new.tools)),
         new_bytes=sum(size for sha256, size in files_now.items() if sha256 not in files_before),
@@ -125,6 +126,22 @@ def _channels(old: Sequence[LockedChannel], new: Sequence[LockedChannel]) -> Ite
             yield f"removed channel {_said(was)}"
         elif was is not None and is_now is not None and was != is_now:
             yield f"channel {_said(was)} -> {_said(is_now)}"
+
+
+def _trees(old: Sequence[LockedTree], new: Sequence[LockedTree]) -> Iterator[str]:
+    before, now = {tree.source: tree for tree in old}, {tree.source: tree for tree in new}
+    for source in sorted(before.keys() | now.keys()):
+        was, is_now = before.get(source), now.get(source)
+        if was is None and is_now is not None:
+            yield f"added files {_held(is_now)}"
+        elif is_now is None and was is not None:
+            yield f"removed files {_held(was)}"
+        elif was is not None and is_now is not None and was.sha256 != is_now.sha256:
+            yield f"files {_held(was)} -> {_held(is_now)}"
+
+
+def _held(tree: LockedTree) -> str:
+    return f"{tree.name} ({tree.files} file{'' if tree.files == 1 else 's'}, {format_size(tree.bytes)})"
 
 
 def _said(channel: LockedChannel) -> str:

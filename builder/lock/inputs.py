@@ -35,7 +35,7 @@ def _requirements(loaded: Loaded, name: str) -> str:
 
 def _asked(source: ContentSource) -> str:
     """One kind of content and its keys, as in `demo languages=en,fr lessons=12`."""
-    ((kind, keys),) = source.model_dump(exclude_none=True, exclude={"channels": {"sources"}}).items()
+    ((kind, keys),) = source.model_dump(exclude_none=True, exclude={"channels": {"sources"}, "files": {"to"}}).items()
     values = {name: ",".join(value) if isinstance(value, tuple) else str(value) for name, value in keys.items()}
     if source.channels and not source.channels.ids:
         # Where channels come from is no part of what they are, unless nothing else says which ones are meant.

@@ -10,6 +10,7 @@ from builder.lock.content import contents, local_marks
 from builder.lock.inputs import inputs_of
 from builder.lock.model import Lock
 from builder.lock.text import lock_digest, read_lock, write_lock
+from builder.lock.trees import tree_marks
 from builder.plan.keys import key_of
 from builder.recipe.load import Loaded
 
@@ -41,6 +42,7 @@ def _parts(loaded: Loaded, after: Lock | None) -> dict[str, str]:
         **inputs_of(loaded),
         **{f"digest of content {content.source}": content.digest for content in contents(loaded)},
         **local_marks(loaded),
+        **tree_marks(loaded),
         "after": lock_digest(after) if after else "",
     }
 

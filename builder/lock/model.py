@@ -75,6 +75,27 @@ class LockedChannel(_Entry):
         return f"{self.id}.sqlite3"
 
 
+class LockedTree(_Entry):
+    """A tree of plain files; its listing says every path and the hashes of every file."""
+
+    source: int
+    """The place in the recipe's list of the entry that asks for it, from 0."""
+    name: str
+    """What the directory or archive is called, on one line."""
+    files: int
+    bytes: int
+    """Of its files."""
+    size_bytes: Annotated[int, Field(gt=0)]
+    """Of the listing."""
+    sha256: Sha256
+    """Of the listing, and so of all that it says."""
+
+    @property
+    def file(self) -> str:
+        """What its listing is called."""
+        return f"the listing of {self.name}"
+
+
 class Content(_Entry):
     """A piece of content that is made from what the recipe itself says."""
 
@@ -105,6 +126,7 @@ class Lock(_Entry):
     wheels: tuple[Wheel, ...]
     content: tuple[Content, ...]
     channels: tuple[LockedChannel, ...] = ()
+    trees: tuple[LockedTree, ...] = ()
 
     def debs(self) -> Iterator[Deb]:
         """Every Debian package, those of the tools too; one that is needed twice comes twice."""
@@ -113,11 +135,12 @@ class Lock(_Entry):
         yield from self.apt
 
     def files(self) -> Iterator[Locked]:
-        """Every file that the lock names by its hash; the files of a channel are named by its database."""
+        """Every file that the lock names by its hash; databases and listings name those of channels and trees."""
         yield from self.debs()
         yield from self.wheels
         yield from self.channels
+        yield from self.trees
 
 
-Locked: TypeAlias = Deb | Wheel | LockedChannel
+Locked: TypeAlias = Deb | Wheel | LockedChannel | LockedTree
 """A file that a lock names."""

@@ -17,9 +17,10 @@ from builder.lock.archive import Archive, Origin, archive, origin_of
 from builder.lock.content import contents, resolve_channels
 from builder.lock.inputs import inputs_of
 from builder.lock.memory import remembered_locks
-from builder.lock.model import Deb, Lock, LockedChannel, Wheel
+from builder.lock.model import Deb, Lock, LockedChannel, LockedTree, Wheel
 from builder.lock.pip import resolve_wheels
 from builder.lock.text import read_lock
+from builder.lock.trees import resolve_trees
 from builder.progress import Reporter
 from builder.recipe.load import Loaded
 from builder.recipe.problems import reading_order
@@ -30,12 +31,12 @@ _Opened = Callable[[Origin], Archive]
 def resolve(loaded: Loaded, *, earlier: Lock | None, upgrade: Upgrade, reporter: Reporter) -> Lock:
     """What the recipe means: the earlier lock itself if that says everything, else a new one that changes little of it.
 
-    Must run inside the namespace. Wheels and databases of channels are in the pool afterwards; Debian packages are only
-    looked up.
+    Must run inside the namespace. Wheels, databases of channels and listings of trees are in the pool afterwards;
+    Debian packages are only looked up.
 
     Raises:
         RecipeError: the archive has no package of that name.
-        PlanError: the packages do not go together, or no source holds a channel.
+        PlanError: the packages do not go together, no source holds a channel, or a tree cannot be taken.
         HostError: an archive or index cannot be reached.
     """
     inputs = inputs_of(loaded)
@@ -46,6 +47,7 @@ def resolve(loaded: Loaded, *, earlier: Lock | None, upgrade: Upgrade, reporter:
         tools = resolution.tools()
         base, apt = resolution.system()
         wheels = tuple(resolution.wheels())
+        trees = tuple(resolution.trees())
         channels = tuple(resolution.channels())
     lock = Lock(
         recipe=loaded.recipe.name,
@@ -57,6 +59,7 @@ def resolve(loaded: Loaded, *, earlier: Lock | None, upgrade: Upgrade, reporter:
         wheels=wheels,
         content=contents(loaded),
         channels=channels,
+        trees=trees,
     )
     # A lock that follows another keeps its date, for a new date makes every layer anew.
     return lock if earlier and not upgrade.everything else lock.model_copy(update={"date": _date(earlier)})
@@ -153,6 +156,16 @@ class _Resolution:
 
     def channels(self) -> Iterator[LockedChannel]:
         yield from resolve_channels(
+            self.loaded,
+            earlier=self.earlier,
+            as_before=lambda number: self._as_before(f"content {number}"),
+            upgrade=self.upgrade,
+            pool=Pool(),
+            reporter=self.reporter,
+        )
+
+    def trees(self) -> Iterator[LockedTree]:
+        yield from resolve_trees(
             self.loaded,
             earlier=self.earlier,
             as_before=lambda number: self._as_before(f"content {number}"),

@@ -24,7 +24,7 @@ from builder.recipe.problems import normal, shown
 _HEADER: Final = "# Written by `satchel lock`; do not edit. Every file that goes into the image, by its SHA-256.\n"
 _BEGINNING: Final = b"# Written by `satchel lock`"
 _CHECKSUM: Final = "checksum: "
-_SECTIONS: Final = ("tools", "base", "apt", "wheels", "content", "channels")
+_SECTIONS: Final = ("tools", "base", "apt", "wheels", "content", "channels", "trees")
 
 
 def called(recipe: Path) -> str:

@@ -94,5 +94,7 @@ def _names_a_file(keys: Keys) -> bool:
             return True
         case ("content", int(), "channels", "sources", int(), "drive" | "home" | "archive"):
             return True
+        case ("content", int(), "files", "tree"):
+            return True
         case _:
             return False

@@ -278,6 +278,15 @@ class Channels(Part):
     """Pictures of resources that are not taken: `all` brings them, too."""
 
 
+class Files(Part):
+    """A tree of plain files, such as a library of PDF or ZIM files; needs no Kolibri."""
+
+    tree: str
+    """A directory, or a tar or zip file of what is in one; relative to the file that names it."""
+    to: AbsolutePath
+    """Where it lies on the device, on a partition with content."""
+
+
 class ContentSource(Choice):
     """One piece of content; exactly one of its keys is given."""
 
@@ -285,6 +294,8 @@ class ContentSource(Choice):
     """The channel that Satchel makes itself."""
     channels: Channels | None = None
     """Channels from drives, archives, other Kolibris or the Internet."""
+    files: Files | None = None
+    """Plain files, for which no Kolibri is needed."""
 
 
 Language = Literal[

@@ -14,6 +14,7 @@ from builder.recipe.model import DataClass, Recipe
 from builder.recipe.params import value_of
 from builder.recipe.problems import suggest
 from builder.recipe.semantics_disk import DISK_RULES
+from builder.recipe.tree import Keys
 
 OWN_DISK = "own-disk"
 """The overlay that carries out `disk.own_ids`."""
@@ -101,11 +102,15 @@ def _kolibri_places(recipe: Recipe) -> Iterator[Finding]:
         ("home", recipe.kolibri.home, DataClass.VALUABLE),
         ("content", recipe.kolibri.content, DataClass.CONTENT),
     ):
-        owner = max((m for m in mounted(recipe) if m.holds(path)), key=lambda m: len(m.path), default=None)
-        found = f"on {owner.path}, which holds {owner.data} data" if owner else "on no partition"
-        if owner is None or owner.data != wanted:
-            hint = f"choose a place below a mount point with `data: {wanted}`"
-            yield Finding(("kolibri", key), f"{path} lies {found}", hint)
+        yield from _misplaced(recipe, ("kolibri", key), path, wanted)
+
+
+def _misplaced(recipe: Recipe, keys: Keys, path: str, wanted: DataClass) -> Iterator[Finding]:
+    owner = max((m for m in mounted(recipe) if m.holds(path)), key=lambda m: len(m.path), default=None)
+    found = f"on {owner.path}, which holds {owner.data} data" if owner else "on no partition"
+    if owner is None or owner.data != wanted:
+        hint = f"choose a place below a mount point with `data: {wanted}`"
+        yield Finding(keys, f"{path} lies {found}", hint)
 
 
 def _kolibri_ports(recipe: Recipe) -> Iterator[Finding]:
@@ -128,6 +133,33 @@ def _channels(recipe: Recipe) -> Iterator[Finding]:
             yield Finding(("content", i, "channels"), message, "`satchel content list URL` shows what is there")
 
 
+def _files_places(recipe: Recipe) -> Iterator[Finding]:
+    for i, source in enumerate(recipe.content):
+        if source.files:
+            yield from _misplaced(recipe, ("content", i, "files", "to"), source.files.to, DataClass.CONTENT)
+
+
+def _files_apart(recipe: Recipe) -> Iterator[Finding]:
+    taken = [(recipe.kolibri.content, "the content of Kolibri")] if recipe.kolibri else []
+    for i, source in enumerate(recipe.content):
+        if source.files is None:
+            continue
+        keys: Keys = ("content", i, "files", "to")
+        to = source.files.to
+        other = next((each for each in taken if _holds(each[0], to) or _holds(to, each[0])), None)
+        if other:
+            message = f"{to} and {other[0]}, {other[1]}, lie in one another"
+            yield Finding(keys, message, "give each a directory of its own")
+        for mount in mounted(recipe):
+            if mount.path != to and _holds(to, mount.path):
+                yield Finding(keys, f"{mount.path} is mounted inside {to} and would hide files", "choose another place")
+        taken.append((to, f"the files of content[{i}]"))
+
+
+def _holds(directory: str, path: str) -> bool:
+    return f"{path}/".startswith(f"{directory.rstrip('/')}/")
+
+
 def _sticks_without_overlay(recipe: Recipe) -> Iterator[Finding]:
     if not (recipe.kolibri and recipe.kolibri.sticks.keys):
         return
@@ -138,9 +170,11 @@ def _sticks_without_overlay(recipe: Recipe) -> Iterator[Finding]:
 
 
 def _content_without_kolibri(recipe: Recipe) -> Iterator[Finding]:
-    if recipe.content and not recipe.kolibri:
-        hint = "add `kolibri:`, or take `content:` away"
-        yield Finding(("content",), "there is content, but no Kolibri to show it", hint)
+    for i, source in enumerate(recipe.content):
+        if not recipe.kolibri and not source.files:
+            hint = "add `kolibri:`, or take it away; plain `files` need none"
+            yield Finding(("content", i), "there is content, but no Kolibri to show it", hint)
+            return
 
 
 def _facility_with_kolibri(recipe: Recipe) -> Iterator[Finding]:
@@ -185,6 +219,8 @@ RULES: tuple[tuple[tuple[str, ...], Rule], ...] = (
     (("kolibri",), _kolibri_ports),
     (("kolibri", "overlays"), _sticks_without_overlay),
     (("kolibri", "content"), _content_without_kolibri),
+    (("content", "disk"), _files_places),
+    (("kolibri", "content", "disk"), _files_apart),
     (("content",), _channels),
     (("kolibri", "firstboot"), _facility_with_kolibri),
     (("firstboot",), _hostname_differs),

@@ -16,8 +16,8 @@ _CONTENT_PLACES = (".", "content", "KOLIBRI_DATA/content")
 
 
 def check_sources(loaded: Loaded, overlays_dir: Path) -> tuple[Problem, ...]:
-    """Every overlay, requirements file or drive that is not what the recipe says, in reading order."""
-    found = (*_overlays(loaded, overlays_dir), *_requirements(loaded), *_channels(loaded))
+    """Every overlay, requirements file, drive or tree that is not what the recipe says, in reading order."""
+    found = (*_overlays(loaded, overlays_dir), *_requirements(loaded), *_content(loaded))
     return reading_order(found, loaded.source)
 
 
@@ -49,13 +49,16 @@ def _requirements(loaded: Loaded) -> Iterator[Problem]:
             yield loaded.problem(keys, f"there is no file {shown(file)}", hint=hint)
 
 
-def _channels(loaded: Loaded) -> Iterator[Problem]:
+def _content(loaded: Loaded) -> Iterator[Problem]:
     if loaded.source.with_suffix(".lock").exists():
-        # A lock says what the channels are, and other sources or the pool may have them.
+        # A lock says what the content is, and other sources or the pool may have it.
         return
     for i, source in enumerate(loaded.recipe.content):
         for j, where in enumerate(source.channels.sources if source.channels else ()):
             yield from _channel_source(loaded, where, ("content", i, "channels", "sources", j))
+        if source.files and not (tree := loaded.path(source.files.tree)).exists():
+            message = f"there is no directory and no file {shown(tree)}"
+            yield loaded.problem(("content", i, "files", "tree"), message)
 
 
 def _channel_source(loaded: Loaded, where: ChannelSource, keys: Keys) -> Iterator[Problem]:

@@ -10,11 +10,13 @@ from builder.content.laying import Piece
 from builder.errors import ArtifactError, PlanError
 from builder.host.places import RECIPES
 from builder.host.pool import Pool
+from builder.kolibri.channels import ContentFile
 from builder.lock.content import locked_channel
 from builder.lock.current import known_lock
 from builder.lock.known import Known, known_locks, locks_in, readable
-from builder.lock.model import LockedChannel
+from builder.lock.model import LockedChannel, LockedTree
 from builder.lock.text import called
+from builder.lock.trees import locked_listing
 from builder.recipe.load import Loaded, load_recipe
 from builder.units import format_size
 from builder.verbs.common import recipe_path, settings
@@ -32,7 +34,7 @@ def locked_channels(loaded: Loaded) -> tuple[LockedChannel, ...]:
     """The channels of a recipe's lock.
 
     Raises:
-        PlanError: it has no lock yet, or no channels.
+        PlanError: it has no lock yet, or neither channels nor trees of files.
     """
     lock = known_lock(loaded)
     name = called(loaded.source)
@@ -41,9 +43,24 @@ def locked_channels(loaded: Loaded) -> tuple[LockedChannel, ...]:
             f"the channels of {name} were never looked up",
             hint=f"`satchel content fetch {name}` looks them up and brings them",
         )
-    if not lock.channels:
-        raise PlanError(f"{name} takes no channels from anywhere", hint="its `content:` names none")
+    if not lock.channels and not lock.trees:
+        raise PlanError(f"{name} takes no content from anywhere", hint="its `content:` names none")
     return lock.channels
+
+
+def locked_trees(loaded: Loaded) -> tuple[LockedTree, ...]:
+    """The trees of plain files of a recipe's lock; none without a lock."""
+    lock = known_lock(loaded)
+    return lock.trees if lock else ()
+
+
+def tree_files(tree: LockedTree) -> tuple[ContentFile, ...]:
+    """What the pool of content calls the files of a tree, each once.
+
+    Raises:
+        ArtifactError: its listing is not here.
+    """
+    return tuple(sorted(set(locked_listing(tree, Pool()).pooled.values())))
 
 
 def piece_of(locked: LockedChannel, pool: Pool) -> Piece | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from builder.content.export import Exported, plan_export, write_export
 from builder.content.laying import Piece
 from builder.content.pool import ContentPool
-from builder.errors import ArtifactError, UsageError
+from builder.errors import ArtifactError, PlanError, UsageError
 from builder.lock.known import used_channels
 from builder.lock.model import LockedChannel
 from builder.options import Verbs
@@ -91,6 +91,8 @@ def _channels(arguments: Namespace) -> tuple[LockedChannel, ...]:
     asked: list[str] = arguments.channel
     if arguments.recipe:
         found = locked_channels(loaded_recipe(arguments))
+        if not found:
+            raise PlanError(f"{arguments.recipe} takes no channels from anywhere", hint="plain files need no export")
     elif asked:
         found = tuple(used.locked for used in used_channels(locks_known()[0]))
     else:

@@ -7,6 +7,7 @@ from argparse import Namespace
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from builder.content.checkup import Damaged, as_it_arrived, check_files
@@ -16,11 +17,12 @@ from builder.content.sweeping import Swept, sweep_content
 from builder.errors import ArtifactError, PlanError, UsageError
 from builder.host.namespace import enter
 from builder.host.pool import Pool
-from builder.kolibri.channels import Channel, ContentFile
+from builder.kolibri.channels import ContentFile
 from builder.lock.content import fetch_channels
 from builder.lock.current import lock_for, lock_path
 from builder.lock.known import known_locks, locks_in, used_channels
-from builder.lock.model import LockedChannel
+from builder.lock.model import LockedChannel, LockedTree
+from builder.lock.trees import fetch_trees
 from builder.options import Verbs
 from builder.progress import reporter_for
 from builder.units import format_size
@@ -30,8 +32,10 @@ from builder.verbs.content_common import (
     count,
     loaded_recipe,
     locked_channels,
+    locked_trees,
     piece_of,
     pieces_of,
+    tree_files,
 )
 
 
@@ -40,7 +44,7 @@ def declare(family: Verbs) -> None:
     verb = family.add(
         "fetch",
         fetch,
-        "bring the channels of a recipe into the pool; whatever is here already is not fetched again",
+        "bring the content of a recipe into the pool; whatever is here already is not fetched again",
         "content fetch my-school",
         "content fetch my-school --offline",
     )
@@ -85,49 +89,64 @@ def declare(family: Verbs) -> None:
 
 
 def fetch(arguments: Namespace) -> int:
-    """Bring the channels of a recipe."""
+    """Bring the content of a recipe."""
     loaded = loaded_recipe(arguments)
     enter()
     reporter = reporter_for(arguments.progress)
     lock = lock_for(loaded, locked=False, offline=arguments.offline, reporter=reporter, needed=lambda _lock: ())
-    if not lock.channels:
-        raise PlanError(f"{loaded.recipe.name} takes no channels from anywhere", hint="its `content:` names none")
+    if not lock.channels and not lock.trees:
+        raise PlanError(f"{loaded.recipe.name} takes no content from anywhere", hint="its `content:` names none")
+    fetch_trees(loaded, lock.trees, reporter=reporter, files=False)
     fetch_channels(loaded, lock.channels, offline=arguments.offline, reporter=reporter, files=False)
     channels = [piece.channel for piece in pieces_of(lock.channels)]
-    with _arrivals_told(channels, as_json=arguments.json):
+    parts = [_Part(channel.id, channel.name, channel.files, channel.size) for channel in channels]
+    parts += [_Part(None, tree.name, tree_files(tree), tree.bytes) for tree in lock.trees]
+    with _arrivals_told(parts, as_json=arguments.json):
+        fetch_trees(loaded, lock.trees, reporter=reporter)
         fetch_channels(loaded, lock.channels, offline=arguments.offline, reporter=reporter)
     return 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A channel or a tree of files."""
+
+    id: str | None
+    """Of a channel."""
+    name: str
+    files: tuple[ContentFile, ...]
+    size: int
+
+
 @contextmanager
-def _arrivals_told(channels: Sequence[Channel], *, as_json: bool) -> Iterator[None]:
+def _arrivals_told(parts: Sequence[_Part], *, as_json: bool) -> Iterator[None]:
     """Say at the end, also at a bad one, what came from where."""
     pool = ContentPool()
-    before = {channel.id: pool.missing(channel.files) for channel in channels}
+    before = [pool.missing(part.files) for part in parts]
     try:
         yield
     finally:
         known = pool.known()
         facts = []
-        for channel in channels:
-            here = [known[file.name] for file in before[channel.id] if file.name in known]
+        for part, missing in zip(parts, before, strict=True):
+            here = [known[file.name] for file in missing if file.name in known]
             files, sizes = Counter(kept.origin for kept in here), Counter[str]()
             for kept in here:
                 sizes[kept.origin] += kept.size
-            facts.append((channel, files, sizes, len(before[channel.id]) - len(here)))
+            facts.append((part, files, sizes, len(missing) - len(here)))
         if as_json:
             print(json.dumps([_fetched(*each) for each in facts], indent=1, ensure_ascii=False))
         else:
             print("\n".join(line for each in facts for line in _fetched_lines(*each)))
 
 
-def _fetched(channel: Channel, files: Counter[str], sizes: Counter[str], missing: int) -> dict[str, object]:
+def _fetched(part: _Part, files: Counter[str], sizes: Counter[str], missing: int) -> dict[str, object]:
     came = [{"from": origin, "files": number, "bytes": sizes[origin]} for origin, number in files.items()]
-    return {"id": channel.id, "name": channel.name, "files": len(channel.files), "came": came, "missing": missing}
+    return {"id": part.id, "name": part.name, "files": len(part.files), "came": came, "missing": missing}
 
 
-def _fetched_lines(channel: Channel, files: Counter[str], sizes: Counter[str], missing: int) -> Iterator[str]:
-    yield f"{channel.name}: {amount(len(channel.files), channel.size)}"
+def _fetched_lines(part: _Part, files: Counter[str], sizes: Counter[str], missing: int) -> Iterator[str]:
+    yield f"{part.name}: {amount(len(part.files), part.size)}"
     for origin, number in files.items():
         yield f"  {amount(number, sizes[origin])} from {origin}"
     if missing:
@@ -144,7 +163,8 @@ def verify(arguments: Namespace) -> int:
     enter()
     pool = ContentPool()
     locked = locked_channels(loaded) if loaded else ()
-    files, missing = _files_of(locked, pool) if loaded else (as_it_arrived(pool), ())
+    trees = locked_trees(loaded) if loaded else ()
+    files, missing = _files_of(locked, trees, pool) if loaded else (as_it_arrived(pool), ())
     reporter = reporter_for(arguments.progress)
     total = sum(file.size for file in files)
     with reporter.step("verify", detail=amount(len(files), total)), reporter.amount("verify", total) as advance:
@@ -156,6 +176,7 @@ def verify(arguments: Namespace) -> int:
     _tell_verified(files, damaged, missing, layers, arguments)
     if arguments.fix and loaded is not None:
         if damaged or missing:
+            fetch_trees(loaded, trees, reporter=reporter)
             fetch_channels(loaded, locked, offline=False, reporter=reporter)
             if not arguments.json:
                 print(f"{count(len(damaged) + len(missing), 'file')} fetched again")
@@ -164,9 +185,10 @@ def verify(arguments: Namespace) -> int:
 
 
 def _files_of(
-    channels: Sequence[LockedChannel], pool: ContentPool
+    channels: Sequence[LockedChannel], trees: Sequence[LockedTree], pool: ContentPool
 ) -> tuple[tuple[ContentFile, ...], tuple[ContentFile, ...]]:
     wanted = dict.fromkeys(file for piece in pieces_of(channels) for file in piece.channel.files)
+    wanted |= dict.fromkeys(file for tree in trees for file in tree_files(tree))
     there = tuple(file for file in wanted if pool.path(file).is_file())
     return there, tuple(file for file in wanted if file not in frozenset(there))
 
@@ -210,7 +232,7 @@ def collecting(arguments: Namespace) -> int:
     needed, unknown = _needed(paths)
     if unknown and not arguments.dry_run:
         raise PlanError(
-            "nobody can say which files these channels need, because their databases are not here",
+            "nobody can say which files these need, because their databases or listings are not here",
             details="\n".join(unknown),
             hint="`satchel content fetch RECIPE` brings them; or remove the lock if it is not needed any more",
         )
@@ -220,14 +242,20 @@ def collecting(arguments: Namespace) -> int:
 
 
 def _needed(paths: Sequence[Path]) -> tuple[frozenset[str], tuple[str, ...]]:
-    """Names of the files that locks need, and channels of which that is not known.
+    """Names of the files that locks need, and channels and trees of which that is not known.
 
     A lock that is only remembered does not keep what it cannot name: whoever builds by it needs its sources anyway.
     """
     pool = Pool()
     names: set[str] = set()
     unknown = []
-    for used in used_channels(known_locks(paths)):
+    known = known_locks(paths)
+    for user, tree in ((each, tree) for each in known for tree in each.lock.trees):
+        if not pool.missing((tree,)):
+            names.update(file.name for file in tree_files(tree))
+        elif user.path:
+            unknown.append(f"{tree.name}, of {user.name}")
+    for used in used_channels(known):
         try:
             piece = piece_of(used.locked, pool)
         except (ArtifactError, PlanError):

@@ -26,7 +26,16 @@ from builder.options import Verbs
 from builder.recipe.problems import UnknownWord
 from builder.units import format_size
 from builder.verbs.common import recipe_path
-from builder.verbs.content_common import amount, count, loaded_recipe, locked_channels, locks_known, piece_of
+from builder.verbs.content_common import (
+    amount,
+    count,
+    loaded_recipe,
+    locked_channels,
+    locked_trees,
+    locks_known,
+    piece_of,
+    tree_files,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +115,8 @@ def listing(arguments: Namespace) -> int:
     if arguments.json:
         print(json.dumps([_described(row) for row in rows], indent=1, ensure_ascii=False))
         return 0
-    print("\n".join(line for row in rows for line in _lines(row)) or "no channels")
+    plain = list(_trees(arguments)) if not arguments.channel else []
+    print("\n".join([*(line for row in rows for line in _lines(row)), *plain]) or "no channels")
     if asked is None:
         _tell_pool()
     return 0
@@ -134,6 +144,21 @@ def _of_recipe(arguments: Namespace) -> Iterator[_Row]:
     loaded = loaded_recipe(arguments)
     channels = [channel for channel in locked_channels(loaded) if _chosen(channel.id, arguments)]
     yield from _rows([Used(locked=channel, recipes=(), written=True) for channel in channels], arguments)
+
+
+def _trees(arguments: Namespace) -> Iterator[str]:
+    """Trees of plain files, for people; they have no channels, so scripts read the lock."""
+    if arguments.recipe is None:
+        locks = {(tree.name, tree.sha256): tree for each in locks_known()[0] for tree in each.lock.trees}
+    elif _is_recipe(arguments.recipe):
+        locks = {(tree.name, tree.sha256): tree for tree in locked_trees(loaded_recipe(arguments))}
+    else:
+        return
+    for _, tree in sorted(locks.items()):
+        yield f"{tree.name}: plain files"
+        yield f"  {amount(tree.files, tree.bytes)}"
+        if not Pool().missing((tree,)) and (lacking := ContentPool().missing(tree_files(tree))):
+            yield f"  missing: {amount(len(lacking), sum(file.size for file in lacking))}"
 
 
 def _rows(used: Sequence[Used], arguments: Namespace) -> Iterator[_Row]:

@@ -11,16 +11,18 @@ from datetime import datetime
 from typing import Final
 
 from builder.content.pool import ContentPool
+from builder.content.tree import shown_path
 from builder.errors import UsageError
 from builder.host.pool import Pool
 from builder.kolibri.channels import ContentFile
 from builder.kolibri.topics import Mention, mentions_of
 from builder.lock.content import one_line
 from builder.lock.known import Used, used_channels
+from builder.lock.trees import locked_listing
 from builder.options import Verbs
 from builder.recipe.problems import UnknownWord
 from builder.units import format_size
-from builder.verbs.content_common import amount, loaded_recipe, locked_channels, locks_known, piece_of
+from builder.verbs.content_common import amount, loaded_recipe, locked_channels, locked_trees, locks_known, piece_of
 
 _ASKED: Final = re.compile(r"(?P<key>[0-9a-f]{32})(\.[A-Za-z0-9]{1,16})?")
 _SHOWN: Final = 20
@@ -34,6 +36,15 @@ class _Place:
     taken: bool
     """Whether it is among what the lock takes of the channel."""
     mentions: tuple[Mention, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _InTree:
+    """Where a known tree of plain files has a file."""
+
+    tree: str
+    recipe: str
+    paths: tuple[str, ...]
 
 
 def declare(family: Verbs) -> None:
@@ -62,9 +73,10 @@ def why(arguments: Namespace) -> int:
         )
     key = match["key"]
     places = tuple(_places(key, arguments))
+    trees = tuple(_in_trees(key, arguments))
     kept = [each for each in ContentPool().known().values() if each.name.startswith(f"{key}.")]
-    if not places and not kept:
-        raise UnknownWord(f"no known channel has {arguments.asked}, and the pool has no such file", key, ())
+    if not places and not trees and not kept:
+        raise UnknownWord(f"no known channel has {arguments.asked}, nor does a tree, or the pool", key, ())
     files = [
         {
             "file": each.name,
@@ -77,8 +89,9 @@ def why(arguments: Namespace) -> int:
         for each in kept
     ]
     if arguments.json:
-        print(json.dumps({"files": files, "channels": [_described(place) for place in places]}, indent=1,
-                         ensure_ascii=False))  # fmt: skip
+        channels = [_described(place) for place in places]
+        facts = {"files": files, "channels": channels, "trees": [asdict(each) for each in trees]}
+        print(json.dumps(facts, indent=1, ensure_ascii=False))
         return 0
     for file in files:
         here = "" if file["here"] else "; it is not here any more"
@@ -86,8 +99,11 @@ def why(arguments: Namespace) -> int:
         print(f"  SHA-256 {file['sha256']}")
     for place in places:
         print("\n".join(_lines(place)))
-    if not places:
-        print("no known channel needs it; `satchel content gc` would remove it")
+    for each in trees:
+        print(f"{each.tree}: plain files\n  needed by {each.recipe}")
+        print("\n".join(f"  {shown_path(path)}" for path in each.paths[:_SHOWN]))
+    if not places and not trees:
+        print("no known recipe needs it; `satchel content gc` would remove it")
     return 0
 
 
@@ -98,6 +114,20 @@ def _places(key: str, arguments: Namespace) -> Iterator[_Place]:
         mentions = mentions_of(piece.database, piece.channel, key) if piece else ()
         if mentions:
             yield _Place(used=used, taken=any(mention.taken for mention in mentions), mentions=mentions)
+
+
+def _in_trees(key: str, arguments: Namespace) -> Iterator[_InTree]:
+    if arguments.recipe:
+        loaded = loaded_recipe(arguments)
+        known = {(tree, loaded.recipe.name): tree for tree in locked_trees(loaded)}
+    else:
+        known = {(tree, each.name): tree for each in locks_known()[0] for tree in each.lock.trees}
+    for (_, recipe), tree in known.items():
+        if not Pool().missing((tree,)):
+            files = locked_listing(tree, Pool()).files
+            paths = tuple(path for path, file in files.items() if file.md5 == key)
+            if paths:
+                yield _InTree(tree=tree.name, recipe=recipe, paths=paths)
 
 
 def _used(arguments: Namespace) -> Sequence[Used]:

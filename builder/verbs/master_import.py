@@ -82,7 +82,7 @@ def importing(arguments: Namespace) -> int:
     pieces = tuple(_taken(source, arguments.channel, pool))
     if not pieces:
         raise PlanError(f"{source.name} has no resource of any channel")
-    wanted = [Wanted(channel=piece.channel, sources=(lambda: source,)) for piece in pieces]
+    wanted = [Wanted(name=piece.channel.name, files=piece.channel.files, sources=(lambda: source,)) for piece in pieces]
     fetch_files(wanted, ContentPool(), offline=False, reporter=reporter)
     exported = export_pieces(pieces, arguments.export, reporter) if arguments.export else None
     at = ChannelSource(drive=str(arguments.export.absolute())) if arguments.export else where

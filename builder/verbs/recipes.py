@@ -96,6 +96,7 @@ def _check_sizes(loaded: Loaded, arguments: Namespace, room: Path) -> int:
     sized = plan_sizes(
         loaded,
         found.channels,
+        found.trees,
         room=room,
         dist=Path(arguments.dist),
         packages_bytes=needed,
@@ -118,7 +119,7 @@ def _still_needed(loaded: Loaded, found: Found) -> tuple[int | None, bool]:
     if found.lock is None:
         return None, False
     growth = plan_growth(loaded, found.lock, overlays=OVERLAYS, foundation=workshop_identity(found.lock.tools))
-    made = any(layer.name == "content" and layer.reused for layer in growth.planned)
+    made = all(layer.reused for layer in growth.planned if layer.name in ("content", "files"))
     return missing_packages(needed_files(growth)), made
 
 

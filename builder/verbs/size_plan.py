@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 
-from builder.content.plan import Portion, totals
+from builder.content.plan import Portion, TreePortion, totals
 from builder.content.shedding import Shed
 from builder.lock.looking import Found
 from builder.plan.cards import CARDS
@@ -40,7 +40,8 @@ def as_dict(plan: SizePlan, found: Found, shortages: Sequence[Shortage]) -> dict
         "locked": found.lock is not None,
         "unknown": list(plan.unknown),
         "channels": [_channel_facts(portion) for portion in plan.portions],
-        "content": asdict(totals(plan.channels)),
+        "trees": [_tree_facts(tree) for tree in plan.trees],
+        "content": asdict(totals(plan.channels, plan.trees)),
         "partitions": [
             {**asdict(partition), "uncertain": partition.uncertain, "over_bytes": partition.over_bytes}
             for partition in sizes.partitions
@@ -81,6 +82,17 @@ def _channel_facts(portion: Portion) -> dict[str, object]:
     }
 
 
+def _tree_facts(tree: TreePortion) -> dict[str, object]:
+    listing = tree.listing
+    return {
+        "entry": tree.number,
+        "name": tree.name,
+        "to": tree.to,
+        "files": len(listing.files),
+        "size_bytes": listing.size,
+    }
+
+
 def _shortage_facts(plan: SizePlan, shortage: Shortage) -> dict[str, object]:
     advice = shortage.advice
     return {
@@ -106,15 +118,16 @@ def _shed_facts(shed: Shed) -> dict[str, object]:
 
 
 def _content(plan: SizePlan, found: Found) -> list[str]:
-    if not plan.portions and not plan.unknown:
+    if not plan.portions and not plan.trees and not plan.unknown:
         return []
     rows: list[tuple[str, ...]] = [("", "version", "resources", "files", "size", "languages", "licences")]
     rows += [_row(portion) for portion in plan.portions]
-    if len(plan.portions) > 1:
-        whole = totals(plan.channels)
+    rows += [_tree_row(tree) for tree in plan.trees]
+    if len(plan.portions) + len(plan.trees) > 1:
+        whole = totals(plan.channels, plan.trees)
         numbers = (f"{whole.resources:,}", f"{whole.files:,}", format_size(whole.size_bytes))
         rows.append(("all, each file once", "", *numbers, " ".join(whole.languages), ", ".join(whole.licences)))
-    lines = [f"content, {_as_of(found)}:", *(_table(rows, right={1, 2, 3, 4}) if plan.portions else ())]
+    lines = [f"content, {_as_of(found)}:", *(_table(rows, right={1, 2, 3, 4}) if len(rows) > 1 else ())]
     lines += [f"  content[{number}]: not known without asking its sources" for number in plan.unknown]
     return lines
 
@@ -127,7 +140,7 @@ def _as_of(found: Found) -> str:
 
 def _row(portion: Portion) -> tuple[str, ...]:
     channel = portion.channel
-    name = channel.name if len(channel.name) <= _NAME_WIDTH else f"{channel.name[: _NAME_WIDTH - 3]}..."
+    name = _cut(channel.name)
     return (
         f"{name} (part)" if channel.partial else name,
         str(channel.version),
@@ -137,6 +150,15 @@ def _row(portion: Portion) -> tuple[str, ...]:
         " ".join(channel.languages),
         ", ".join(channel.licences),
     )
+
+
+def _tree_row(tree: TreePortion) -> tuple[str, ...]:
+    name = _cut(f"files of {tree.name}")
+    return (name, "", "", f"{len(tree.listing.files):,}", format_size(tree.listing.size), "", "")
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= _NAME_WIDTH else f"{name[: _NAME_WIDTH - 3]}..."
 
 
 def _partitions(plan: SizePlan, sizes: Sizes) -> list[str]:

@@ -45,7 +45,13 @@ def test_plan_of_sizes(case: str, place: Path, tmp_path: Path, monkeypatch: pyte
     found = find_locked(loaded, offline=False, reporter=Reporter())
     (tmp_path / "room").mkdir()
     plan = plan_sizes(
-        loaded, found.channels, room=tmp_path / "room", dist=tmp_path / "dist", reporter=Reporter(), unknown=()
+        loaded,
+        found.channels,
+        found.trees,
+        room=tmp_path / "room",
+        dist=tmp_path / "dist",
+        reporter=Reporter(),
+        unknown=(),
     )
     text, _, _ = render(plan, found).partition("\n\nwhat building needs here:")
     try:

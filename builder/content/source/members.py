@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import tarfile
 import zipfile
 import zlib
@@ -11,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from lzma import LZMAError
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, Literal
 
 import zstandard
 
@@ -21,11 +23,17 @@ _ZSTD: Final = b"\x28\xb5\x2f\xfd"
 _USTAR: Final = slice(257, 262)
 _LOCKED: Final = 1
 """The flag of a zip's member that wants a password."""
+_UNIX: Final = 3
+"""The system of a zip's member whose attributes are a Unix mode, above these bits."""
+_UNIX_MODE: Final = 16
 
 _WRONG: Final = (
     *(tarfile.TarError, zipfile.BadZipFile, zlib.error, LZMAError, zstandard.ZstdError, EOFError, NotImplementedError),
     OSError,
 )
+
+
+Kind = Literal["file", "directory", "link", "same", "other"]
 
 
 class Damaged(Exception):
@@ -34,11 +42,14 @@ class Damaged(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """A file in an archive."""
+    """Something in an archive."""
 
     name: str
     """With slashes between its parts, whatever the machine that packed it."""
-    open: Callable[[], IO[bytes] | None]
+    kind: Kind = "file"
+    target: str = ""
+    """Where a link leads; for `same`, the name of a file that came before and has the same bytes."""
+    open: Callable[[], IO[bytes] | None] = lambda: None
 
     def blocks(self) -> Iterator[bytes]:
         """Its bytes, to be read before the next member is asked for.
@@ -60,6 +71,11 @@ def members(path: Path) -> Iterator[Member]:
     Raises:
         Damaged: it is no archive, or ends before its end.
     """
+    return (member for member in everything(path) if member.kind == "file")
+
+
+def everything(path: Path) -> Iterator[Member]:
+    """As `members`, with directories, links and whatever else there is."""
     with _explained():
         with path.open("rb") as file:
             head = file.read(_USTAR.stop)
@@ -99,6 +115,8 @@ def _of_tar(archive: tarfile.TarFile) -> Iterator[Member]:
     while (entry := archive.next()) is not None:
         if entry.isreg():
             yield Member(name=entry.name, open=partial(archive.extractfile, entry))
+        else:
+            yield Member(name=entry.name, kind=_kind(entry), target=entry.linkname)
         # It remembers all that it ever saw.
         archive.members = []  # type: ignore[attr-defined]
 
@@ -107,8 +125,22 @@ def _of_zip(archive: zipfile.ZipFile) -> Iterator[Member]:
     for entry in archive.infolist():
         if entry.flag_bits & _LOCKED:
             raise Damaged("the archive wants a password")
-        if not entry.is_dir():
-            yield Member(name=entry.filename.replace("\\", "/"), open=partial(archive.open, entry))
+        unix, mode = entry.create_system == _UNIX, entry.external_attr >> _UNIX_MODE
+        name = entry.filename if unix else entry.filename.replace("\\", "/")
+        if entry.is_dir():
+            yield Member(name=name, kind="directory")
+        elif unix and stat.S_ISLNK(mode):
+            yield Member(name=name, kind="link", target=os.fsdecode(archive.read(entry)))
+        else:
+            yield Member(name=name, open=partial(archive.open, entry))
+
+
+def _kind(entry: tarfile.TarInfo) -> Kind:
+    if entry.isdir():
+        return "directory"
+    if entry.issym():
+        return "link"
+    return "same" if entry.islnk() else "other"
 
 
 @contextmanager

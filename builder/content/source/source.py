@@ -20,12 +20,28 @@ class Listed:
     version: int
 
 
-class Source(Protocol):
-    """Somewhere that channels come from."""
+class Bringer(Protocol):
+    """Somewhere that files come from."""
 
     @property
     def name(self) -> str:
         """What people call it: `drive ../usb`, `http://192.168.1.5:8080`."""
+
+    def bring(
+        self, files: Sequence[ContentFile], pool: ContentPool, *, advance: Callable[[int], None]
+    ) -> Mapping[ContentFile, str]:
+        """Bring files into the pool; returns those that did not arrive, with the reason.
+
+        A source that is lost half way names the reason for all that is left. `advance` is told bytes as they arrive;
+        less than nothing, when they were for nothing.
+
+        Raises:
+            HostError: the pool's disk is full.
+        """
+
+
+class Source(Bringer, Protocol):
+    """Somewhere that channels come from."""
 
     def channels(self) -> tuple[Listed, ...]:
         """All channels that it lists, by id.
@@ -49,16 +65,4 @@ class Source(Protocol):
         Raises:
             PlanError: it does not have the channel.
             HostError: it cannot be reached, or was lost half way.
-        """
-
-    def bring(
-        self, files: Sequence[ContentFile], pool: ContentPool, *, advance: Callable[[int], None]
-    ) -> Mapping[ContentFile, str]:
-        """Bring files into the pool; returns those that did not arrive, with the reason.
-
-        A source that is lost half way names the reason for all that is left. `advance` is told bytes as they arrive;
-        less than nothing, when they were for nothing.
-
-        Raises:
-            HostError: the pool's disk is full.
         """

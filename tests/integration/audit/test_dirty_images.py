@@ -100,7 +100,7 @@ def test_internet_in_a_box_with_kolibri_provisioned_before_imaging(provisioned: 
         assert any(table in what for what in whats)
     assert mounts(told) == {"p1": ["/boot/firmware"], "p2": ["/"]}
     assert not_looked(told) == {
-        "/library/kolibri/content/storage": "Kolibri's content: published files, named by their checksums",
+        "/library/kolibri/content/storage": "content: published files, known by their checksums",
         "/media/usb": "/dev/sdb1 is mounted there, which is not in the image",
     }
 

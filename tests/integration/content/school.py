@@ -22,6 +22,7 @@ from builder.lock.content import resolve_channels
 from builder.lock.inputs import inputs_of
 from builder.lock.model import Lock
 from builder.lock.text import write_lock
+from builder.lock.trees import resolve_trees
 from builder.progress import Reporter
 from builder.recipe.load import load_recipe
 
@@ -71,22 +72,25 @@ class School:
         return path
 
     def lock(self, name: str) -> Path:
-        """Lock a recipe's channels, and nothing else: no package is needed here."""
+        """Lock a recipe's content, and nothing else: no package is needed here."""
         loaded = load_recipe(self.directory / f"{name}.yml")
-        channels = tuple(
-            resolve_channels(
-                loaded,
-                earlier=None,
-                as_before=lambda _number: False,
-                upgrade=Upgrade(),
-                pool=Pool(self.cache / "pool"),
-                reporter=Reporter(),
+        channels, trees = (
+            tuple(
+                resolve(
+                    loaded,
+                    earlier=None,
+                    as_before=lambda _number: False,
+                    upgrade=Upgrade(),
+                    pool=Pool(self.cache / "pool"),
+                    reporter=Reporter(),
+                )
             )
+            for resolve in (resolve_channels, resolve_trees)
         )
         path = self.directory / f"{name}.lock"
         lock = Lock(
             recipe=name, date=0, inputs=inputs_of(loaded), tools=(), base=(), apt=(), wheels=(), content=(),
-            channels=channels,
+            channels=channels, trees=trees,
         )  # fmt: skip
         write_lock(path, lock)
         return path

@@ -95,6 +95,7 @@ def test_names_with_backslashes_are_those_of_windows(drive, pool, tmp_path):
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         for file in sorted(path for path in directory.rglob("*") if path.is_file()):
             entry = zipfile.ZipInfo(str(file.relative_to(directory)).replace("/", "\\"))
+            entry.create_system = 0
             archive.writestr(entry, file.read_bytes())
     assert ArchiveSource(tmp_path / "a.zip").bring(channel.files, pool, advance=lambda _: None) == {}
 

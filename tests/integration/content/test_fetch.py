@@ -35,7 +35,11 @@ def two(tmp_path_factory):
 
 def fetch(pool, *wanted, offline=False, reporter=None):
     asked = [
-        Wanted(channel=channel, sources=tuple(lambda at=at: DirectorySource(directory=at) for at in places))
+        Wanted(
+            name=channel.name,
+            files=channel.files,
+            sources=tuple(lambda at=at: DirectorySource(directory=at) for at in places),
+        )
         for channel, places in wanted
     ]
     fetch_files(asked, pool, offline=offline, reporter=reporter or Reporter())
@@ -87,13 +91,13 @@ def test_what_came_for_nothing_is_taken_back(two, pool, tmp_path):
         lambda: DirectorySource(directory=directory),
     )
     reporter = JsonReporter(stream := io.StringIO())
-    fetch_files([Wanted(channel=one, sources=sources)], pool, offline=False, reporter=reporter)
+    fetch_files([Wanted(name=one.name, files=one.files, sources=sources)], pool, offline=False, reporter=reporter)
     amounts = [event for event in map(json.loads, stream.getvalue().splitlines()) if event["event"] == "amount"]
     total = sum(file.size for file in one.files)
     assert (amounts[-1]["done"], amounts[-1]["total"]) == (total, total)
+    wanted = Wanted(name=one.name, files=one.files, sources=sources[:2])
     with pytest.raises(NotFetched, match="is not the home of a Kolibri"):
-        fetch_files([Wanted(channel=one, sources=sources[:2])], ContentPool(tmp_path / "other"), offline=False,
-                    reporter=Reporter())  # fmt: skip
+        fetch_files([wanted], ContentPool(tmp_path / "other"), offline=False, reporter=Reporter())
 
 
 def test_long_lists_of_reasons_are_cut(two, pool, tmp_path):

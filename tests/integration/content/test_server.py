@@ -25,7 +25,9 @@ HASTY = Patience(connect_s=2, silence_s=5, pauses_s=(0.05, 0.05))
 
 
 def fetch(channel, sources, pool):
-    wanted = Wanted(channel=channel, sources=tuple(lambda source=source: source for source in sources))
+    wanted = Wanted(
+        name=channel.name, files=channel.files, sources=tuple(lambda source=source: source for source in sources)
+    )
     fetch_files([wanted], pool, offline=False, reporter=Reporter())
 
 

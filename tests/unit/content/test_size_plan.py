@@ -12,11 +12,12 @@ import pytest
 
 from builder.build import build_image
 from builder.content.laying import Piece, lay_content, settle_dates, will_lie, write_marker
-from builder.content.plan import all_files, needed_bytes, totals
+from builder.content.plan import TreePortion, all_files, needed_bytes, totals, tree_will_lie
 from builder.content.pool import ContentPool
 from builder.content.shedding import advise
 from builder.content.source.directory import DirectorySource
-from builder.disk.ext4_size import measure, measure_files
+from builder.content.tree import TreeSource, look_at
+from builder.disk.ext4_size import geometry, measure, measure_files
 from builder.disk.source import Source
 from builder.errors import HostError, PlanError
 from builder.host.pool import Pool
@@ -24,6 +25,7 @@ from builder.kolibri.channels import Channel, database_path, read_channel
 from builder.kolibri.demo.channel import make_demo_channel
 from builder.kolibri.selection import Choice
 from builder.kolibri.topics import topics_of
+from builder.layers.files import lay_files
 from builder.lock.current import lock_path
 from builder.lock.inputs import inputs_of
 from builder.lock.looking import find_locked
@@ -65,7 +67,7 @@ def school(tmp_path: Path, drive: Path, *, disk: str = "{card: 7.2 GB}", ids: st
 
 def planned(loaded: Loaded, tmp_path: Path) -> SizePlan:
     found = find_locked(loaded, offline=False, reporter=Reporter())
-    return plan_sizes(loaded, found.channels, room=tmp_path, dist=tmp_path / "dist", reporter=Reporter())
+    return plan_sizes(loaded, found.channels, found.trees, room=tmp_path, dist=tmp_path / "dist", reporter=Reporter())
 
 
 def laid(tmp_path: Path, drive: Path, channels: Sequence[Channel]) -> Path:
@@ -84,8 +86,28 @@ def test_what_is_planned_is_what_the_build_measures(drive: tuple[Path, Channel, 
     content, *channels = drive
     mount = laid(tmp_path, content, channels)
     there = {path.relative_to(mount).as_posix(): path.stat().st_size for path in mount.rglob("*") if not path.is_dir()}
-    assert dict(will_lie("kolibri", channels)) == there
+    assert {each.path: each.size for each in will_lie("kolibri", channels)} == there
     assert measure_files(will_lie("kolibri", channels)) == measure(Source(path=mount))
+
+
+def test_what_trees_share_with_channels_is_planned_once(drive: tuple[Path, Channel, Channel], tmp_path: Path) -> None:
+    content, *channels = drive
+    mount, listing = laid(tmp_path, content, channels), look_at(content)
+    missing = ContentPool().missing(listing.pooled.values())
+    TreeSource(place=content, listing=listing).bring(missing, ContentPool(), advance=lambda _size: None)
+    lay_files(mount / "drive", listing, ContentPool())
+    coming = [*will_lie("kolibri", channels), *tree_will_lie("drive", listing)]
+    assert measure_files(coming) == measure(Source(path=mount))
+    tree = TreePortion(number=1, name="drive", to="/srv/content/drive", listing=listing)
+    assert totals(channels, [tree]).files == len(listing.files)
+
+
+def test_kolibri_without_channels_is_planned_as_it_is_laid_out(
+    drive: tuple[Path, Channel, Channel], tmp_path: Path
+) -> None:
+    loaded = school(tmp_path, drive[0])
+    needed = geometry(measure(Source(path=laid(tmp_path, drive[0], ()))), read_only=True)
+    assert needed_bytes(loaded.recipe, ())["content"] == needed
 
 
 def test_a_part_of_a_channel_is_planned_as_it_is_laid_out(drive: tuple[Path, Channel, Channel], tmp_path: Path) -> None:

@@ -11,10 +11,11 @@ import pytest
 
 from builder.host.places import RECIPES
 from builder.layers.content import ContentLayer
+from builder.layers.files import FilesLayer
 from builder.layers.kolibri import KolibriLayer
-from builder.lock.model import LockedChannel
+from builder.lock.model import LockedChannel, LockedTree
 from builder.recipe.load import Loaded, load_recipe
-from builder.recipe.model import Recipe
+from builder.recipe.model import ContentSource, Files, Recipe
 
 LOADED = load_recipe(RECIPES / "kolibri-pc.yml")
 
@@ -95,3 +96,23 @@ def mounted_elsewhere(recipe: Recipe) -> Any:
 
 def difference(one: dict[str, str], other: dict[str, str]) -> set[str]:
     return {name for name in one | other if one.get(name) != other.get(name)}
+
+
+def tree(sha256: str = "a" * 64, **fields: Any) -> LockedTree:
+    facts = {"source": 0, "name": "library", "files": 1, "bytes": 1, "size_bytes": 1, "sha256": sha256, **fields}
+    return LockedTree.model_validate(facts)
+
+
+def files_parts(*locked: LockedTree, to: str = "/srv/content/library", origin: str = "library") -> dict[str, str]:
+    recipe = changed(LOADED, content=(ContentSource(files=Files(tree=origin, to=to)),)).recipe
+    return dict(FilesLayer(recipe=recipe, locked=locked).parts())
+
+
+def test_a_tree_is_its_listing_and_its_place() -> None:
+    before = files_parts(tree())
+    assert files_parts(tree(name="films"), origin="elsewhere") == before
+    assert difference(before, files_parts(tree("b" * 64))) == {"tree /srv/content/library"}
+    assert difference(before, files_parts(tree(), to="/srv/content/films")) == {
+        "tree /srv/content/library",
+        "tree /srv/content/films",
+    }

@@ -1,4 +1,7 @@
+import hashlib
+
 from builder.lock.difference import compare, render
+from builder.lock.model import LockedTree
 
 from .locks import content, deb, lock, wheel
 
@@ -73,3 +76,18 @@ def test_without_an_earlier_lock_everything_is_new() -> None:
     difference = compare(None, OLD)
     assert {change.name for change in difference.packages} == {"libc6", "linux-image-amd64", "nano"}
     assert difference.new_bytes == 4 * 1024 + 2048
+
+
+def test_trees_are_told_with_what_they_hold() -> None:
+    def tree(source: int, name: str, files: int) -> LockedTree:
+        sha256 = hashlib.sha256(f"{name} {files}".encode()).hexdigest()
+        return LockedTree(source=source, name=name, files=files, bytes=files << 20, size_bytes=1024, sha256=sha256)
+
+    before = OLD.model_copy(update={"trees": (tree(1, "library", 3), tree(2, "films.zip", 1))})
+    now = OLD.model_copy(update={"trees": (tree(1, "library", 4), tree(3, "maps", 2))})
+    assert compare(before, now).content == (
+        "files library (3 files, 3.0 MiB) -> library (4 files, 4.0 MiB)",
+        "removed files films.zip (1 file, 1.0 MiB)",
+        "added files maps (2 files, 2.0 MiB)",
+    )
+    assert not compare(now, now)

@@ -103,6 +103,18 @@ def test_content_is_asked_for_readably() -> None:
     assert drift(locked, loaded) == ("content[0] asks for something else", "the recipe no longer has content[1]")
 
 
+def test_a_tree_is_asked_for_by_its_origin_alone(load: Load) -> None:
+    text = RECIPE + "content:\n  - files: {tree: library, to: /srv/library}\n"
+    text += "  - files: {tree: films.zip, to: /srv/films}\n"
+    text = text.replace(
+        "mount: /}", "mount: /}\n    - {name: c, size: fit, filesystem: ext4, mount: /srv, data: content}"
+    )
+    before = lock(inputs=inputs_of(load(text)))
+    assert before.inputs["content 0"] == "files tree=library"
+    assert drift(before, load(text.replace("/srv/library", "/srv/books"))) == ()
+    assert drift(before, load(text.replace("tree: library", "tree: books"))) == ("content[0] asks for something else",)
+
+
 def test_packages_of_one_source_are_upgraded_together() -> None:
     debs = (deb("libc6", source="glibc"), deb("libc-bin", source="glibc"), deb("nano"))
     assert Upgrade(names=frozenset({"libc6"})).kept(debs) == (debs[2],)

@@ -81,7 +81,7 @@ def test_the_shipped_recipe_is_clean() -> None:
             ["kolibri.sticks.keys"],
         ),
         (lambda recipe: recipe["packages"].update(pip=[]), ["kolibri.venv"]),
-        (lambda recipe: recipe.update(kolibri=None), ["content", "firstboot.facility"]),
+        (lambda recipe: recipe.update(kolibri=None), ["content.0", "firstboot.facility"]),
         (lambda recipe: recipe["firstboot"].update(facility=None), ["firstboot"]),
         (lambda recipe: recipe["firstboot"].update(hostname="box"), ["firstboot.hostname"]),
         (lambda recipe: recipe["units"].update(mask=["ssh.service"]), ["checks.4.unit", "units.mask.0"]),
