@@ -17,7 +17,7 @@ def declare(family: Verbs) -> None:
         "content fetch my-school",
         "content export my-school /media/usb",
         "content serve kolibri-pc",
-        "content stick my-school --to /media/usb --key stick.pem",
+        "content stick /media/usb --to stick.img --key stick.pem",
     )
     verbs = Verbs(content)
     for module in (content_listing, content_keeping, content_why, content_export, serving, sticks):
