@@ -114,8 +114,10 @@ class Tree:
                 reason = self._application(path, name)
             case "users":
                 reason = self._users(path)
+            case "content" | "files":
+                reason = self._content(kind)
             case "kolibri":
-                reason = self._content(path)
+                reason = f"Kolibri's home, told of the channels and sealed ({self._line(('kolibri',))})"
             case "units":
                 reason = self._units(path)
             case "system":
@@ -204,13 +206,11 @@ class Tree:
         names = ", ".join(f"{user.name} ({self._line(('users', number))})" for number, user in enumerate(users))
         return f"written when the accounts were made: {names}"
 
-    def _content(self, path: str) -> str:
-        recipe = self._loaded.recipe
-        sources = ", ".join(self._line(("content", number)) for number in range(len(recipe.content)))
-        kolibri = recipe.kolibri
-        if kolibri is not None and PurePosixPath(path).is_relative_to(kolibri.home):
-            return f"Kolibri's home, filled and sealed ({self._line(('kolibri',))})"
-        return f"preloaded content ({sources or self._line(('kolibri',))})"
+    def _content(self, layer: str) -> str:
+        entries = enumerate(self._loaded.recipe.content)
+        asking = [number for number, entry in entries if (entry.files is not None) == (layer == "files")]
+        lines = ", ".join(self._line(("content", number)) for number in asking)
+        return f"preloaded content ({lines or self._line(('kolibri',))})"
 
     def _units(self, path: str) -> str:
         found = self._stack.find(path)

@@ -54,7 +54,8 @@ FILES: dict[str, dict[str, str]] = {
         f"{PACKAGES}/kolibri-0.19.5.dist-info/RECORD": "kolibri/main.py,sha256=x,0\n",
         "opt/kolibri/pyvenv.cfg": "",
     },
-    "kolibri": {"srv/data/kolibri/db.sqlite3": "", "srv/content/kolibri/storage/1": ""},
+    "content": {"srv/content/kolibri/storage/1": ""},
+    "kolibri": {"srv/data/kolibri/db.sqlite3": "", "usr/share/satchel/sealed-home/db.sqlite3": ""},
     "overlay local-disks": {},
     "overlay pc": {},
     "overlay firstboot": {},
@@ -150,7 +151,12 @@ PC, KOLIBRI, PRODUCT = "lib/debian-pc.yml", "lib/kolibri.yml", "kolibri-pc.yml"
             "pip /opt/kolibri",
         ),
         ("/opt/kolibri/pyvenv.cfg", f"application /opt/kolibri ({line(KOLIBRI, 'venv: /opt')})", "pip /opt/kolibri"),
-        ("/srv/content/kolibri/storage/1", f"preloaded content ({line(KOLIBRI, '- demo:')})", "kolibri"),
+        ("/srv/content/kolibri/storage/1", f"preloaded content ({line(KOLIBRI, '- demo:')})", "content"),
+        (
+            "/usr/share/satchel/sealed-home/db.sqlite3",
+            f"Kolibri's home, told of the channels and sealed ({line(KOLIBRI, '  venv: /opt')})",
+            "kolibri",
+        ),
         ("/boot/efi", f"the mount point of partition esp ({line(PC, '- name: esp')})", "system"),
         (
             "/etc/machine-id",
