@@ -162,7 +162,8 @@ def test_a_connection_that_is_lost_is_told_and_the_next_try_asks_for_the_rest(
         with pytest.raises(HostError, match="was lost half way"):
             cut.channels()
         failed = cut.bring(channel.files, pool, advance=lambda _size: None)
-    assert 0 < len(failed) < len(channel.files)
+    # How much of what it received ssh still hands on when its line is cut is its own affair; often some files, or none.
+    assert failed
     assert all(reason.startswith("the connection was lost") for reason in failed.values())
     assert pool.missing(channel.files) == tuple(sorted(failed))
     assert whole.bring(pool.missing(channel.files), pool, advance=lambda _size: None) == {}
