@@ -32,9 +32,9 @@ def whole(kolibri_venv: Path, drive: tuple[Path, Channel], tmp_path_factory: pyt
     return peer
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(whole: Peer) -> Iterator[Served]:
-    """It goes on for all tests that only ask it."""
+    """It goes on for all tests here that only ask it; others look for programs that outlive a build."""
     with whole.served() as served:
         yield served
 
