@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from builder.lock.model import Content, Deb, Lock, LockedChannel, LockedTree, Wheel
 from builder.units import format_size
@@ -62,11 +63,7 @@ def compare(old: Lock | None, new: Lock) -> Difference:
     return Difference(
         packages=_changes(_debs(debs_before), _debs((*new.base, *new.apt))),
         wheels=_changes(_wheels(old.wheels if old else ()), _wheels(new.wheels)),
-        content=(
-            *_content(old.content if old else (), new.content),
-            *_channels(old.channels if old else (), new.channels),
-            *_trees(old.trees if old else (), new.trees),
-        ),
+        content=tuple(_content(old, new)),
         tools=_changes(_debs(old.tools if old else ()), _debs(new.tools)),
         new_bytes=sum(size for sha256, size in files_now.items() if sha256 not in files_before),
     )
@@ -103,41 +100,52 @@ def _changes(old: Mapping[str, tuple[str, str]], new: Mapping[str, tuple[str, st
     return tuple(sorted(changes, key=lambda change: (change.new is None, change.old is None)))
 
 
-def _content(old: Sequence[Content], new: Sequence[Content]) -> Iterator[str]:
-    before = {content.source: content for content in old}
-    now = {content.source: content for content in new}
-    for source in sorted(before.keys() | now.keys()):
-        was, is_now = before.get(source), now.get(source)
+_Piece = TypeVar("_Piece", Content, LockedChannel, LockedTree)
+_Key = TypeVar("_Key", int, str)
+
+
+def _pieces(
+    old: Iterable[_Piece],
+    new: Iterable[_Piece],
+    *,
+    key: Callable[[_Piece], _Key],
+    told: Callable[[_Piece], tuple[str, str]],
+    what: Callable[[_Piece], object],
+) -> Iterator[str]:
+    """What became of each piece: `told` is its kind and the rest about it, `what` decides whether it is another."""
+    before, now = {key(piece): piece for piece in old}, {key(piece): piece for piece in new}
+    for place in sorted({**before, **now}):
+        was, is_now = before.get(place), now.get(place)
         if was is None and is_now is not None:
-            yield f"added content[{source}] {is_now.description}"
+            yield f"added {' '.join(told(is_now))}"
         elif is_now is None and was is not None:
-            yield f"removed content[{source}] {was.description}"
-        elif was is not None and is_now is not None and was.digest != is_now.digest:
-            yield f"content[{source}] {was.description} -> {is_now.description}"
+            yield f"removed {' '.join(told(was))}"
+        elif was is not None and is_now is not None and what(was) != what(is_now):
+            yield f"{' '.join(told(was))} -> {told(is_now)[1]}"
 
 
-def _channels(old: Sequence[LockedChannel], new: Sequence[LockedChannel]) -> Iterator[str]:
-    before, now = {channel.id: channel for channel in old}, {channel.id: channel for channel in new}
-    for channel in sorted(before.keys() | now.keys()):
-        was, is_now = before.get(channel), now.get(channel)
-        if was is None and is_now is not None:
-            yield f"added channel {_said(is_now)}"
-        elif is_now is None and was is not None:
-            yield f"removed channel {_said(was)}"
-        elif was is not None and is_now is not None and was != is_now:
-            yield f"channel {_said(was)} -> {_said(is_now)}"
-
-
-def _trees(old: Sequence[LockedTree], new: Sequence[LockedTree]) -> Iterator[str]:
-    before, now = {tree.source: tree for tree in old}, {tree.source: tree for tree in new}
-    for source in sorted(before.keys() | now.keys()):
-        was, is_now = before.get(source), now.get(source)
-        if was is None and is_now is not None:
-            yield f"added files {_held(is_now)}"
-        elif is_now is None and was is not None:
-            yield f"removed files {_held(was)}"
-        elif was is not None and is_now is not None and was.sha256 != is_now.sha256:
-            yield f"files {_held(was)} -> {_held(is_now)}"
+def _content(old: Lock | None, new: Lock) -> Iterator[str]:
+    yield from _pieces(
+        old.content if old else (),
+        new.content,
+        key=lambda content: content.source,
+        told=lambda content: (f"content[{content.source}]", content.description),
+        what=lambda content: content.digest,
+    )
+    yield from _pieces(
+        old.channels if old else (),
+        new.channels,
+        key=lambda channel: channel.id,
+        told=lambda channel: ("channel", _said(channel)),
+        what=lambda channel: channel,
+    )
+    yield from _pieces(
+        old.trees if old else (),
+        new.trees,
+        key=lambda tree: tree.source,
+        told=lambda tree: ("files", _held(tree)),
+        what=lambda tree: tree.sha256,
+    )
 
 
 def _held(tree: LockedTree) -> str:
