@@ -17,8 +17,8 @@ from tempfile import TemporaryDirectory
 from typing import Final
 from uuid import UUID, uuid5
 
+from builder.disk.preload import STEADY, compile_library, environment
 from builder.disk.source import Source
-from builder.disk.steady import compile_steady, steady_environment
 from builder.errors import BuildFailed, CommandFailed, PlanError
 from builder.host.sandbox import Mount
 from builder.host.tools import WORK, Tools
@@ -144,8 +144,8 @@ def _make(
         argv += ["--shrink"] if shrink else []
         for name in named:
             argv += ["--subvol", f"rw:{name}"]
-        mounts.append(compile_steady(tools, Path(scratch)))
-        env = steady_environment(seed=unique, epoch=epoch)
+        mounts.append(compile_library(STEADY, tools, Path(scratch)))
+        env = environment(STEADY, seed=unique, epoch=epoch)
         tools.sandbox(*mounts).run((*argv, _DISK), why=f"make partition {partition.name}", env=env)
 
 

@@ -12,8 +12,8 @@ from typing import Final
 from uuid import UUID, uuid5
 
 from builder.disk.ext4_size import Content, geometry, measure
+from builder.disk.preload import BULK, STEADY, compile_library, environment
 from builder.disk.source import Source
-from builder.disk.steady import compile_steady, steady_environment
 from builder.errors import BuildFailed, CommandFailed, PlanError
 from builder.host.sandbox import Mount
 from builder.host.tools import WORK, Tools
@@ -59,14 +59,15 @@ def make_ext4(
     # nodiscard and NOZEROOUT: what must be zero is written as zeros and not left as a hole, because a card that had
     # another life has no zeros where an image has holes.
     extended = f"hash_seed={uuid5(unique, 'hash seed')},root_owner=0:0,lazy_itable_init=0,nodiscard"
-    env = {**steady_environment(seed=unique, epoch=epoch), "UNIX_IO_NOZEROOUT": "1", "STEADY_GATHER": "1"}
+    env = {**environment(STEADY, BULK, seed=unique, epoch=epoch), "UNIX_IO_NOZEROOUT": "1"}
     argv = ["mke2fs", "-q", "-F", "-t", "ext4", "-b", "4096", "-I", "256", "-m", "0", "-U", str(unique)]
     argv += ["-d", tree, "-N", str(_inodes(content, partition, read_only=read_only)), "-e", "remount-ro"]
     argv += ["-L", partition.label] if partition.label else []
     argv += ["-O", _FEATURES if read_only else f"{_FEATURES},has_journal,resize_inode", "-E", extended, disk]
     with TemporaryDirectory(dir=out.parent) as scratch:
-        mounts = (*source.mounts(tree, scratch=Path(scratch)), compile_steady(tools, Path(scratch)))
-        sandbox = tools.sandbox(Mount(target=disk, source=out, writable=True), *mounts)
+        libraries = [compile_library(library, tools, Path(scratch)) for library in (STEADY, BULK)]
+        mounts = source.mounts(tree, scratch=Path(scratch))
+        sandbox = tools.sandbox(Mount(target=disk, source=out, writable=True), *mounts, *libraries)
         try:
             sandbox.run(argv, why=f"make partition {partition.name}", env=env)
         except CommandFailed as error:

@@ -44,8 +44,7 @@ class Content:
 def measure(source: Source) -> Content:
     """Count what a tree takes.
 
-    Hard links count once. Holes in files count like data, although mke2fs leaves out every block of zeros: where the
-    holes are is decided by the file system that the tree lies on, and must not decide the size of a partition.
+    Hard links count once. Holes in files count like data: they take blocks in the image; see bulk.c.
     """
     count = _Count()
     linked: set[tuple[int, int]] = set()

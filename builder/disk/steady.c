@@ -6,9 +6,6 @@
  * and for the UUIDs of trees and subvolumes. All of these reach the programs through the functions below, which a
  * preloaded library may replace.
  *
- * Besides, mke2fs writes a tree's files in blocks of 4 KiB, one after the other; with STEADY_GATHER set, blocks that follow
- * one another reach the kernel as one write.
- *
  * SOURCE_DATE_EPOCH (seconds since 1970) is the present, and the latest that a file can have. STEADY_SEED (a UUID) is
  * where all other UUIDs come from. Without them nothing runs: an image that only looks steady would be worse than none.
  */
@@ -29,8 +26,6 @@
 #include <uuid/uuid.h>
 
 #define LONGEST_LIST 65536 /* XATTR_LIST_MAX of Linux */
-
-#define GATHERED (1 << 20)
 
 static const char *required(const char *name)
 {
@@ -186,96 +181,4 @@ int nftw(const char *top, __nftw_func_t visit, int descriptors, int flags)
 	}
 	strcpy(path, top);
 	return walk(path, slash == NULL ? 0 : (int)(slash - top) + 1, 0, visit);
-}
-
-/* The writes that wait for the next one: `used` bytes for `place` in the file behind `descriptor`. */
-static struct {
-	int descriptor;
-	off_t place;
-	size_t used;
-	char bytes[GATHERED];
-} gathered;
-
-/* An error that comes late comes all the same: with the next write, or when the file is made sure or closed. */
-static int write_gathered(void)
-{
-	size_t done = 0, used = gathered.used;
-
-	gathered.used = 0;
-	while (done < used) {
-		ssize_t wrote = syscall(SYS_pwrite64, gathered.descriptor, gathered.bytes + done, used - done,
-					gathered.place + (off_t)done);
-		if (wrote < 0 && errno != EINTR)
-			return -1;
-		if (wrote > 0)
-			done += (size_t)wrote;
-	}
-	return 0;
-}
-
-/* A program that ends without closing its file must not lose the end of it. */
-__attribute__((destructor)) static void write_the_rest(void)
-{
-	if (gathered.used != 0 && write_gathered() != 0) {
-		fprintf(stderr, "steady: the end of a file could not be written: %s\n", strerror(errno));
-		_exit(1);
-	}
-}
-
-static int waits_for(int descriptor)
-{
-	return gathered.used != 0 && gathered.descriptor == descriptor;
-}
-
-ssize_t pwrite64(int descriptor, const void *bytes, size_t count, off64_t place)
-{
-	int follows = waits_for(descriptor) && place == gathered.place + (off_t)gathered.used;
-
-	if (gathered.used != 0 && (!follows || count > GATHERED - gathered.used) && write_gathered() != 0)
-		return -1;
-	if (getenv("STEADY_GATHER") == NULL || count > GATHERED)
-		return syscall(SYS_pwrite64, descriptor, bytes, count, place);
-	if (gathered.used == 0) {
-		gathered.descriptor = descriptor;
-		gathered.place = place;
-	}
-	memcpy(gathered.bytes + gathered.used, bytes, count);
-	gathered.used += count;
-	return (ssize_t)count;
-}
-
-ssize_t pwrite(int descriptor, const void *bytes, size_t count, off_t place)
-{
-	return pwrite64(descriptor, bytes, count, place);
-}
-
-ssize_t pread64(int descriptor, void *bytes, size_t count, off64_t place)
-{
-	if (waits_for(descriptor) && write_gathered() != 0)
-		return -1;
-	return syscall(SYS_pread64, descriptor, bytes, count, place);
-}
-
-ssize_t pread(int descriptor, void *bytes, size_t count, off_t place)
-{
-	return pread64(descriptor, bytes, count, place);
-}
-
-int fsync(int descriptor)
-{
-	if (waits_for(descriptor) && write_gathered() != 0)
-		return -1;
-	return (int)syscall(SYS_fsync, descriptor);
-}
-
-int close(int descriptor)
-{
-	int failed = waits_for(descriptor) && write_gathered() != 0, reason = errno;
-	int status = (int)syscall(SYS_close, descriptor);
-
-	if (failed) {
-		errno = reason;
-		return -1;
-	}
-	return status;
 }

@@ -37,6 +37,7 @@ PACKAGES: Final = (
     "grub-pc-bin",
     "kmod",
     "libc6-dev",
+    "libext2fs-dev",
     "mmdebstrap",
     "mount",
     "mtools",

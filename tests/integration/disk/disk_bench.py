@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import subprocess
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
@@ -62,6 +63,13 @@ class Bench:
         mounts = (Mount(target="/job/at", source=at), Mount(target="/job/out", source=room, writable=True))
         self.lab.sandbox(*mounts).run(command, why="look into it", on_line=lines.append, accept=tuple(accept))
         return "\n".join(lines)
+
+    def memory(self, name: str, size: str) -> Path:
+        """A file system in memory: another one than that of the directory, and as small as wanted."""
+        room = self.directory / name
+        room.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "none", room], check=True)
+        return room
 
     def tree(self, name: str = "tree") -> Path:
         """A tree with several owners, modes, links, attributes and names."""

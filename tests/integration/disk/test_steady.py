@@ -24,9 +24,9 @@ from builder.disk.btrfs import make_btrfs
 from builder.disk.ext4 import make_ext4
 from builder.disk.extents import Extent
 from builder.disk.grub import boot_code_for, make_bios_boot
+from builder.disk.preload import BULK, STEADY, Library, compile_library, environment
 from builder.disk.publish import publish
 from builder.disk.source import Source
-from builder.disk.steady import SOURCE, compile_steady, steady_environment
 from builder.disk.table import write_table
 from builder.disk.vfat import make_vfat
 from builder.errors import CommandFailed
@@ -215,9 +215,9 @@ def test_labels_of_the_hosts_security_module_stay_on_the_host(bench: Bench) -> N
 def test_the_library_refuses_to_guess(bench: Bench) -> None:
     (bench.directory / "room").mkdir()
     (bench.directory / "disk").write_bytes(bytes(200 * MIB))
-    complete = steady_environment(seed=uuid4(), epoch=EPOCH)
+    complete = environment(STEADY, seed=uuid4(), epoch=EPOCH)
     disk = Mount(target="/job/disk", source=bench.directory / "disk", writable=True)
-    sandbox = bench.tools.sandbox(compile_steady(bench.tools, bench.directory / "room"), disk)
+    sandbox = bench.tools.sandbox(compile_library(STEADY, bench.tools, bench.directory / "room"), disk)
     for missing in ("STEADY_SEED", "SOURCE_DATE_EPOCH"):
         rest = {name: value for name, value in complete.items() if name != missing}
         with pytest.raises(CommandFailed, match=f"{missing} is not set") as error:
@@ -228,8 +228,9 @@ def test_the_library_refuses_to_guess(bench: Bench) -> None:
 
 
 @pytest.mark.skipif(shutil.which("gcc") is None, reason="the second compiler is this host's gcc")
-def test_a_strict_compiler_finds_nothing_to_say(bench: Bench) -> None:
+@pytest.mark.parametrize("library", [STEADY, BULK], ids=lambda library: library.source.stem)
+def test_a_strict_compiler_finds_nothing_to_say(bench: Bench, library: Library) -> None:
     strict = ("-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Werror", "-fsyntax-only")
-    argv = ("gcc", *strict, f"--sysroot={bench.tools.tree}", SOURCE)
+    argv = ("gcc", *strict, f"--sysroot={bench.tools.tree}", library.source)
     done = subprocess.run(argv, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
