@@ -3,7 +3,7 @@
 
 Writes results/content.json and results/content.md beside this file; parts that were not measured keep their last
 figures. Needs a machine that does nothing else, root or a subuid range, about 20 GB beside the cache, and a virtual
-environment with Kolibri (the integration tests make one). Takes about a quarter of an hour.
+environment with Kolibri (the integration tests make one). Takes about ten minutes.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def main() -> None:
         if "fetch" in options.only:
             facts["fetch"] = _fetched(room, options.kolibri or _kolibri(), options.rounds)
         if "build" in options.only:
-            argv = [sys.executable, __file__, "--inside", "--room", room, "--rounds", str(options.rounds)]
+            argv = [sys.executable, __file__, "--inside", "--room", str(room), "--rounds", str(options.rounds)]
             facts["build"] = json.loads(subprocess.run(argv, check=True, stdout=subprocess.PIPE).stdout)
     RESULTS.mkdir(exist_ok=True)
     record.write_text(json.dumps(facts, indent=1) + "\n")
@@ -180,7 +180,7 @@ def _command(name: str, arguments: Sequence[object]) -> list[str]:
 
 
 def _median(runs: Sequence[Run]) -> float:
-    return median(run.said for run in runs)
+    return float(median(run.said for run in runs))
 
 
 def _summary(runs: Sequence[Run]) -> Facts:

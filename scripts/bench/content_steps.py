@@ -50,7 +50,7 @@ def fetch(address: str, channel: str, room: str, connections: str = str(CONNECTI
         database = Path(scratch) / "database"
         offered = source.database(channel, database)
         read = read_channel(database, Choice(), offered=offered, named=channel)
-    wanted = Wanted(channel=read, sources=(lambda: source,))
+    wanted = Wanted(name=read.name, files=read.files, sources=(lambda: source,))
     fetch_files([wanted], ContentPool(Path(room)), offline=False, reporter=Reporter())
     return time.monotonic() - began
 
@@ -78,7 +78,7 @@ def again(drive: str, room: str) -> dict[str, float]:
         for path in paths:
             os.stat(path)  # noqa: PTH116
 
-    nothing = [Wanted(channel=channel, sources=())]
+    nothing = [Wanted(name=channel.name, files=channel.files, sources=())]
     return {
         "bare": _timed(bare),
         "pool": _timed(lambda: pool.missing(channel.files)),
@@ -141,4 +141,4 @@ if __name__ == "__main__":
     parser.add_argument("step", choices=STEPS)
     parser.add_argument("arguments", nargs="*")
     options = parser.parse_args()
-    print(json.dumps(STEPS[options.step](*options.arguments)))  # type: ignore[operator]
+    print(json.dumps(STEPS[options.step](*options.arguments)))
