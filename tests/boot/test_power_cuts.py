@@ -13,8 +13,10 @@ import pytest
 def cut_power(image: Path, logs: Path, *options: str) -> Any:
     command = [sys.executable, "-m", "builder", "test", str(image), "--report", str(logs), "--json", *options]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False, env=dict(os.environ))
-    assert done.returncode == 0, done.stdout
-    return json.loads(done.stdout)
+    found = json.loads(done.stdout)
+    wrong = [(visit["name"], visit["faults"], visit["console"]) for visit in found["visits"] if visit["faults"]]
+    assert (done.returncode, wrong) == (0, [])
+    return found
 
 
 @pytest.mark.vm
