@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from builder.errors import BuildFailed
 from builder.host.namespace import tree_mounted
 from builder.host.places import remove_tree
 from builder.host.pool import Pool
@@ -40,9 +41,21 @@ class Growth:
         return self.planned[-1].key
 
     def stack(self) -> tuple[Path, ...]:
-        """The directories of all layers, which must be made already."""
-        entries = [self.store.find(layer.key) for layer in self.planned]
-        return tuple(entry.path / "tree" for entry in entries if entry is not None)
+        """The directories of all layers, which must be made already.
+
+        Raises:
+            BuildFailed: one is not in the cache.
+        """
+        found: list[Path] = []
+        for layer in self.planned:
+            entry = self.store.find(layer.key)
+            if entry is None:
+                raise BuildFailed(
+                    f"the layer {layer.name} left the cache while it was needed",
+                    hint="build again; if it happens again, give the cache more room by SATCHEL_CACHE_SIZE",
+                )
+            found.append(entry.path / "tree")
+        return tuple(found)
 
     @contextmanager
     def tree(self, scratch: Path) -> Iterator[Path]:

@@ -5,12 +5,20 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
+
+JOURNAL_HEADER: Final = 32
+"""Bytes of the header of a database's journal, which are others whenever it is begun anew.
+
+See https://sqlite.org/fileformat2.html, "WAL File Format".
+"""
+LOOKS: Final = 5
+"""How often a database is copied again because a new journal was begun meanwhile."""
 
 _UNLIMITED: Final = None
 _HALF_DONE: Final = (".transfer", ".chunks", "-upgrade.sqlite3")
@@ -171,6 +179,9 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
     """Open a database for reading, without writing anything beside it.
 
     What a journal holds has to be seen, but SQLite makes an index for it; so both are copied first.
+
+    Raises:
+        sqlite3.OperationalError: it is written to so much that no copy is of one moment.
     """
     journal = path.with_name(f"{path.name}-wal")
     if not journal.exists():
@@ -178,7 +189,32 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
             yield database
         return
     with TemporaryDirectory(prefix="satchel-") as directory:
-        for file in (path, journal):
-            shutil.copyfile(file, Path(directory, file.name))
+        _copy_of_one_moment(path, journal, Path(directory))
         with closing(sqlite3.connect(Path(directory, path.name))) as database:
             yield database
+
+
+def _copy_of_one_moment(path: Path, journal: Path, directory: Path) -> None:
+    """Copy a database with its journal while a program may write to them.
+
+    The database comes first. As long as the journal is not begun anew meanwhile, it has whatever is written into the
+    database while we read that, and so mends the copy.
+    """
+    copied = directory / journal.name
+    for _ in range(LOOKS):
+        before = _header(journal)
+        shutil.copyfile(path, directory / path.name)
+        copied.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            shutil.copyfile(journal, copied)
+        if before == _header(copied):
+            return
+    raise sqlite3.OperationalError("it is written to all the time; try again when its Kolibri is idle")
+
+
+def _header(journal: Path) -> bytes:
+    try:
+        with journal.open("rb") as file:
+            return file.read(JOURNAL_HEADER)
+    except FileNotFoundError:
+        return b""

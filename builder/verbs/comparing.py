@@ -76,10 +76,7 @@ def why(arguments: Namespace) -> int:
     loaded = checked(arguments)
     growth = _finished(loaded)
     enter()
-    trees = growth.stack()
-    if len(trees) < len(growth.planned):
-        raise ArtifactError(f"layers of {loaded.recipe.name} vanished from the cache", hint=_build_first(loaded))
-    levels = [Level(name=layer.name, tree=tree) for layer, tree in zip(growth.planned, trees, strict=True)]
+    levels = [Level(name=layer.name, tree=tree) for layer, tree in zip(growth.planned, growth.stack(), strict=True)]
     origin = Tree(loaded, Stack(levels), overlays=OVERLAYS).why(arguments.path)
     print(json.dumps(origin.as_dict(), indent=1) if arguments.json else origin.text())
     return 0

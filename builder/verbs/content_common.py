@@ -34,17 +34,15 @@ def locked_channels(loaded: Loaded) -> tuple[LockedChannel, ...]:
     """The channels of a recipe's lock.
 
     Raises:
-        PlanError: it has no lock yet, or neither channels nor trees of files.
+        PlanError: it has no lock yet.
     """
     lock = known_lock(loaded)
-    name = called(loaded.source)
     if lock is None:
+        name = called(loaded.source)
         raise PlanError(
             f"the channels of {name} were never looked up",
             hint=f"`satchel content fetch {name}` looks them up and brings them",
         )
-    if not lock.channels and not lock.trees:
-        raise PlanError(f"{name} takes no content from anywhere", hint="its `content:` names none")
     return lock.channels
 
 

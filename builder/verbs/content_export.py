@@ -92,7 +92,10 @@ def _channels(arguments: Namespace) -> tuple[LockedChannel, ...]:
     if arguments.recipe:
         found = locked_channels(loaded_recipe(arguments))
         if not found:
-            raise PlanError(f"{arguments.recipe} takes no channels from anywhere", hint="plain files need no export")
+            raise PlanError(
+                f"{arguments.recipe} takes no channels from anywhere",
+                hint="what Satchel draws itself and plain files need no export",
+            )
     elif asked:
         found = tuple(used.locked for used in used_channels(locks_known()[0]))
     else:

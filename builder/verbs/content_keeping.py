@@ -94,8 +94,6 @@ def fetch(arguments: Namespace) -> int:
     enter()
     reporter = reporter_for(arguments.progress)
     lock = lock_for(loaded, locked=False, offline=arguments.offline, reporter=reporter, needed=lambda _lock: ())
-    if not lock.channels and not lock.trees:
-        raise PlanError(f"{loaded.recipe.name} takes no content from anywhere", hint="its `content:` names none")
     fetch_trees(loaded, lock.trees, reporter=reporter, files=False)
     fetch_channels(loaded, lock.channels, offline=arguments.offline, reporter=reporter, files=False)
     channels = [piece.channel for piece in pieces_of(lock.channels)]
@@ -137,7 +135,7 @@ def _arrivals_told(parts: Sequence[_Part], *, as_json: bool) -> Iterator[None]:
         if as_json:
             print(json.dumps([_fetched(*each) for each in facts], indent=1, ensure_ascii=False))
         else:
-            print("\n".join(line for each in facts for line in _fetched_lines(*each)))
+            print("\n".join(line for each in facts for line in _fetched_lines(*each)) or "nothing to fetch")
 
 
 def _fetched(part: _Part, files: Counter[str], sizes: Counter[str], missing: int) -> dict[str, object]:

@@ -26,6 +26,7 @@ from builder.errors import CommandFailed, HostError, PlanError
 from builder.host.namespace import as_oneself
 from builder.host.piped import Piped, piped
 from builder.kolibri.channels import ContentFile
+from builder.kolibri.traces import JOURNAL_HEADER, LOOKS
 
 _ADDRESS: Final = re.compile(
     r"ssh://(?P<who>(?:[^-@:/\s][^@:/\s]*@)?)(?P<host>\[[0-9A-Fa-f:.%]+\]|[^-@:/\s][^@:/\s]*)(?::(?P<port>\d{1,5}))?(?P<path>/.+)"
@@ -47,10 +48,6 @@ _LOST: Final = 255
 _NO_HOME: Final = 44
 _TAR_COMPLAINS: Final = (0, 1, 2)
 """A file that changed or is not there; what did arrive is judged by its hash."""
-_LOOKS: Final = 5
-"""How often the database is copied again because Kolibri began a new journal meanwhile."""
-_HEADER: Final = 32
-"""Bytes of a journal's header, which are others whenever it is begun anew."""
 
 
 class SshSource:
@@ -162,19 +159,19 @@ class SshSource:
         """
         database, journal = NAMES
         both = f"cd {self._home} && exec tar -c -f - {database} $(test -f {journal} && echo {journal})"
-        for _ in range(_LOOKS):
+        for _ in range(LOOKS):
             before = self._header()
             with self._running(both, why="look which resources are there", accept=_TAR_COMPLAINS) as far:
                 _unpack(far, directory)
             copied = directory / journal
-            after = copied.read_bytes()[:_HEADER] if copied.exists() else b""
+            after = copied.read_bytes()[:JOURNAL_HEADER] if copied.exists() else b""
             if before == after:
                 return
             copied.unlink(missing_ok=True)
         raise HostError(f"the Kolibri of {self.name} writes too much to be looked at", hint="try again when it is idle")
 
     def _header(self) -> bytes:
-        command = f"cd {self._home} && head -c {_HEADER} {NAMES[1]} 2>/dev/null || true"
+        command = f"cd {self._home} && head -c {JOURNAL_HEADER} {NAMES[1]} 2>/dev/null || true"
         with self._running(command, why="look at the journal") as far:
             return far.output.read()
 

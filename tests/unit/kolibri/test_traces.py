@@ -9,7 +9,7 @@ import pytest
 from builder.errors import BuildFailed
 from builder.kolibri.seal import require_sealed
 from builder.kolibri.search import common_texts, needles_found
-from builder.kolibri.traces import ALLOWED_ROWS, Kind, traces, unsealed
+from builder.kolibri.traces import ALLOWED_ROWS, Kind, opened, traces, unsealed
 
 
 @pytest.fixture
@@ -117,3 +117,31 @@ def test_texts_are_found_across_the_pieces_of_a_read(home):
 def test_a_host_that_is_called_like_a_word_of_kolibri_proves_nothing(home):
     put(home, "db.sqlite3", "INSERT INTO content_channelmetadata VALUES ('learn to read')")
     assert common_texts([home], ["learn", "build-17"]) == {"learn"}
+
+
+def test_a_database_that_is_written_to_meanwhile_is_read_as_it_was_at_one_moment(tmp_path, monkeypatch):
+    path = tmp_path / "db.sqlite3"
+    kolibri = sqlite3.connect(path, isolation_level=None)
+    kolibri.execute("PRAGMA journal_mode = wal")
+    kolibri.execute("PRAGMA wal_autocheckpoint = 0")
+    kolibri.execute("CREATE TABLE one (x)")
+    kolibri.execute("CREATE TABLE other (x)")
+    writes, copyfile = 2, shutil.copyfile
+
+    def copy(source, target):
+        nonlocal writes
+        copyfile(source, target)
+        if source == path and writes:
+            # All that we have of the database is older now than the journal that we are about to copy.
+            writes -= 1
+            for table in ("one", "other"):
+                kolibri.execute(f"INSERT INTO {table} VALUES (1)")
+                kolibri.execute("PRAGMA wal_checkpoint(RESTART)")
+
+    monkeypatch.setattr("builder.kolibri.traces.shutil.copyfile", copy)
+    with opened(path) as database:
+        assert database.execute("SELECT (SELECT count(*) FROM one), (SELECT count(*) FROM other)").fetchone() == (2, 2)
+    writes = 1000
+    with pytest.raises(sqlite3.OperationalError, match="written to all the time"), opened(path):
+        pass
+    kolibri.close()
