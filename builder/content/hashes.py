@@ -5,7 +5,6 @@ A file is taken for the same as long as its inode, size and both times are; no p
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sqlite3
 import time
@@ -15,11 +14,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from builder.content.listing import Hashed
+from builder.content.hashed import Hashed, blocks_of, hash_blocks
 from builder.content.room import explained
 from builder.host.places import cache_directory
 
-_BLOCK: Final = 1 << 20
 _SETTLED_NS: Final = 2_000_000_000
 """A file that changed less long ago may change again without that its times tell."""
 
@@ -62,13 +60,7 @@ class Hashes:
             if known is not None:
                 advance(facts.st_size)
                 return Hashed(size=facts.st_size, md5=known[0], sha256=known[1])
-            md5, sha256, size = hashlib.md5(usedforsecurity=False), hashlib.sha256(), 0
-            while block := stream.read(_BLOCK):
-                md5.update(block)
-                sha256.update(block)
-                size += len(block)
-                advance(len(block))
-            hashed = Hashed(size=size, md5=md5.hexdigest(), sha256=sha256.hexdigest())
+            hashed = hash_blocks(blocks_of(stream), advance=advance)
             quiet = time.time_ns() - max(facts.st_mtime_ns, facts.st_ctime_ns) > _SETTLED_NS
             if quiet and _marks(os.fstat(stream.fileno())) == _marks(facts):
                 row = (*_marks(facts), hashed.md5, hashed.sha256)

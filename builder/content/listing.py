@@ -5,28 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
-from typing import Final
 
+from builder.content.hashed import Hashed
 from builder.errors import ArtifactError
 from builder.kolibri.channels import ContentFile
-
-_LONGEST_ENDING: Final = 16
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hashed:
-    """The bytes of a file."""
-
-    size: int
-    md5: str
-    sha256: str
-
-    def pooled(self, path: str) -> ContentFile:
-        """What the pool of content calls them; the ending is that of the path, as a channel with the file has it."""
-        ending = PurePosixPath(path).suffix[1:].lower()
-        usual = ending.isascii() and ending.isalnum() and len(ending) <= _LONGEST_ENDING
-        return ContentFile(name=f"{self.md5}.{ending if usual else 'bin'}", size=self.size)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

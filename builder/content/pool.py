@@ -8,7 +8,6 @@ looking at 20,000 files is a `stat` for each. Nothing here is ever copied again:
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
 import shutil
 import time
@@ -18,6 +17,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Final
 
+from builder.content.hashed import Hashed, Hashing, blocks_of, hash_blocks
 from builder.content.index import Index, Kept
 from builder.content.room import explained
 from builder.errors import ArtifactError
@@ -47,13 +47,15 @@ class Arrival:
     def __init__(self, path: Path, descriptor: int) -> None:
         self._descriptor = descriptor
         self._path = path
-        self._md5 = hashlib.md5(usedforsecurity=False)
-        self._sha256 = hashlib.sha256()
-        self.offset = 0
-        """Bytes that are here already, left by an earlier try; the source goes on behind them."""
+        self._total = Hashing()
         with path.open("rb") as left:
-            while block := left.read(_BLOCK):
-                self._hash(block)
+            for block in blocks_of(left):
+                self._total.take(block)
+
+    @property
+    def offset(self) -> int:
+        """Bytes that are here already, some perhaps from an earlier try; the source goes on behind them."""
+        return self._total.size
 
     def write(self, block: bytes) -> None:
         """The next bytes.
@@ -65,23 +67,18 @@ class Arrival:
             view = memoryview(block)
             while view:
                 written = os.pwrite(self._descriptor, view, self.offset)
-                self._hash(view[:written])
+                self._total.take(view[:written])
                 view = view[written:]
 
     def start_over(self) -> None:
         """Forget what is here: the source cannot go on in the middle."""
         os.ftruncate(self._descriptor, 0)
-        self._md5, self._sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
-        self.offset = 0
+        self._total = Hashing()
 
-    def digests(self) -> tuple[str, str]:
-        """MD5 and SHA-256 of everything so far."""
-        return self._md5.hexdigest(), self._sha256.hexdigest()
-
-    def _hash(self, block: bytes | memoryview) -> None:
-        self._md5.update(block)
-        self._sha256.update(block)
-        self.offset += len(block)
+    @property
+    def hashed(self) -> Hashed:
+        """Everything so far."""
+        return self._total.hashed
 
 
 class ContentPool:
@@ -151,17 +148,17 @@ class ContentPool:
             if arrival.offset > file.size:
                 arrival.start_over()
             yield arrival
-            md5, sha256 = arrival.digests()
-            if arrival.offset != file.size or md5 != file.md5:
+            found = arrival.hashed
+            if found.size != file.size or found.md5 != file.md5:
                 # A short file can be gone on with; one that is wrong cannot.
-                if arrival.offset >= file.size:
+                if found.size >= file.size:
                     partial.unlink()
-                short = f"{arrival.offset} bytes instead of {file.size}"
-                raise Spoilt(short if arrival.offset != file.size else f"MD5 {md5}")
-            if (refusal := self._another(file, sha256)) is not None:
+                short = f"{found.size} bytes instead of {file.size}"
+                raise Spoilt(short if found.size != file.size else f"MD5 {found.md5}")
+            if (refusal := self._another(file, found.sha256)) is not None:
                 partial.unlink()
                 raise Spoilt(refusal)
-            self._place(partial, file, sha256, origin)
+            self._place(partial, file, found.sha256, origin)
         finally:
             os.close(descriptor)
 
@@ -230,13 +227,13 @@ class ContentPool:
 
     def damage(self, file: ContentFile, kept: Kept | None) -> str | None:
         """What is wrong with a file that is here, after reading all of it; None if nothing is."""
-        md5, sha256, size = _digests(self.path(file))
-        if size != file.size:
-            return f"{size} bytes instead of {file.size}"
-        if md5 != file.md5:
-            return f"MD5 {md5}"
-        if kept is not None and kept.sha256 != sha256:
-            return f"SHA-256 {sha256}, which is not the one that arrived"
+        found = _hashed(self.path(file))
+        if found.size != file.size:
+            return f"{found.size} bytes instead of {file.size}"
+        if found.md5 != file.md5:
+            return f"MD5 {found.md5}"
+        if kept is not None and kept.sha256 != found.sha256:
+            return f"SHA-256 {found.sha256}, which is not the one that arrived"
         return None
 
     def discard(self, names: Sequence[str]) -> int:
@@ -287,15 +284,15 @@ class ContentPool:
     def _adopted(self, file: ContentFile) -> bool:
         """Whether a file that nobody wrote down, or that was touched, is good; one that is not is thrown away."""
         path, kept = self.path(file), self._index.some((file.name,)).get(file.name)
-        md5, sha256, size = _digests(path)
-        if md5 != file.md5 or (kept is not None and kept.sha256 != sha256):
+        found = _hashed(path)
+        if found.md5 != file.md5 or (kept is not None and kept.sha256 != found.sha256):
             path.unlink()
             return False
-        if size != file.size:
+        if found.size != file.size:
             # It is what its name says; whoever asks for another size is wrong.
             return False
         self._mark(path)
-        self._note(file, sha256, kept.origin if kept else "found in the pool")
+        self._note(file, found.sha256, kept.origin if kept else "found in the pool")
         return True
 
     def _another(self, file: ContentFile, sha256: str) -> str | None:
@@ -332,11 +329,6 @@ def _marks(facts: os.stat_result) -> tuple[int, int, int]:
     return facts.st_size, facts.st_ino, facts.st_mtime_ns
 
 
-def _digests(path: Path) -> tuple[str, str, int]:
-    md5, sha256, size = hashlib.md5(usedforsecurity=False), hashlib.sha256(), 0
+def _hashed(path: Path) -> Hashed:
     with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            md5.update(block)
-            sha256.update(block)
-            size += len(block)
-    return md5.hexdigest(), sha256.hexdigest(), size
+        return hash_blocks(blocks_of(file))

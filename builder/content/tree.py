@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NoReturn
 
+from builder.content.hashed import Hashed, hash_blocks
 from builder.content.hashes import Hashes
-from builder.content.listing import Hashed, Listing
+from builder.content.listing import Listing
 from builder.content.pool import ContentPool, Spoilt
 from builder.content.source.members import Damaged, Member, everything
 from builder.errors import PlanError
@@ -212,7 +213,7 @@ def _add_member(found: _Found, member: Member, advance: Callable[[int], None]) -
         case "directory":
             found.directories.add(name)
         case "file":
-            found.files[name] = _hashed(member, advance)
+            found.files[name] = hash_blocks(member.blocks(), advance=advance)
         case "link":
             found.link(name, member.target)
         case "same" if (other := found.files.get(_normal(member.target))) is not None:
@@ -222,16 +223,6 @@ def _add_member(found: _Found, member: Member, advance: Callable[[int], None]) -
 
 
 _OTHER: Final = ("is neither a file nor a directory", "take it out; a device makes its own")
-
-
-def _hashed(member: Member, advance: Callable[[int], None]) -> Hashed:
-    md5, sha256, size = hashlib.md5(usedforsecurity=False), hashlib.sha256(), 0
-    for block in member.blocks():
-        md5.update(block)
-        sha256.update(block)
-        size += len(block)
-        advance(len(block))
-    return Hashed(size=size, md5=md5.hexdigest(), sha256=sha256.hexdigest())
 
 
 def _walk(top: Path, below: str = "") -> Iterator[tuple[str, Path, os.stat_result]]:

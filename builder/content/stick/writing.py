@@ -7,7 +7,6 @@ stick that is not finished has none.
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from builder.content.hashed import Hashing, blocks_of
 from builder.content.stick.keys import public_key, sign
 from builder.content.stick.manifest import (
     DIRECTORY,
@@ -34,7 +34,6 @@ from builder.kolibri.channels import Channel, content_directory, find_channels, 
 from builder.progress import Reporter
 from builder.units import format_size
 
-_PIECE: Final = 1 << 20
 _SHOWN: Final = 10
 _LIMIT_OF_VFAT: Final = (1 << 32) - 1
 
@@ -183,16 +182,14 @@ class _Copying:
 
 def _read(source: Path, copy: Path | None, advance: Callable[[int], None]) -> tuple[Stored, str]:
     """SHA-256, size and MD5 of a file that is read once, and copied meanwhile."""
-    sha256, md5, size = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
-    with source.open("rb", buffering=0) as file, (copy or Path(os.devnull)).open("wb") as out:
-        while piece := file.read(_PIECE):
-            sha256.update(piece)
-            md5.update(piece)
+    total = Hashing()
+    with source.open("rb") as file, (copy or Path(os.devnull)).open("wb") as out:
+        for block in blocks_of(file):
+            total.take(block)
             if copy:
-                out.write(piece)
-            size += len(piece)
-            advance(len(piece))
-    return Stored(sha256=sha256.hexdigest(), size=size), md5.hexdigest()
+                out.write(block)
+            advance(len(block))
+    return Stored(sha256=total.hashed.sha256, size=total.size), total.hashed.md5
 
 
 def _require_room(target: Path, sizes: dict[str, int], place: Path) -> None:
