@@ -21,7 +21,7 @@ from typing import IO, Final, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from builder import __version__
-from builder.content.pool import ContentPool, Spoilt
+from builder.content.pool.pool import ContentPool, Spoilt
 from builder.errors import ArtifactError
 from builder.host.places import OVERLAYS, REPOSITORY, code_below
 from builder.host.pool import Pool, Pooled

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from builder.content.pool import DATE_S
+from builder.content.pool.pool import DATE_S
 from builder.content.proof import content_of, prove_content
 from builder.disk import btrfs, ext4, vfat
 from builder.disk.assemble import Piece, Pieces, assemble

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from builder.content.shedding import Advice, Over, Shed, advise
+from builder.content.sizes.shedding import Advice, Over, Shed, advise
 from builder.errors import HostError, PlanError, Problem, SatchelError
 from builder.kolibri.channels import Channel
 from builder.plan.need import DiskNeed

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from builder.content.host_need import Host, host_need, host_of
-from builder.content.plan import Portion, TreePortion, needed_bytes
+from builder.content.sizes.host_need import Host, host_need, host_of
+from builder.content.sizes.plan import Portion, TreePortion, needed_bytes
 from builder.errors import PlanError
 from builder.host.pool import Pool
 from builder.kolibri.channels import Channel, ContentFile

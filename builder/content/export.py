@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from builder.content.laying import Piece
-from builder.content.pool import ContentPool
+from builder.content.pool.pool import ContentPool
 from builder.errors import HostError, PlanError
 from builder.host.whole import write_out
 from builder.kolibri.channels import ContentFile, database_path, listed, opened

@@ -7,8 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
-from builder.content.pool import ContentPool
-from builder.content.room import PoolFull
+from builder.content.pool.pool import ContentPool
+from builder.content.pool.room import PoolFull
 from builder.content.source.source import Bringer
 from builder.errors import HostError, PlanError, SatchelError
 from builder.kolibri.channels import ContentFile

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from builder.content.pool import DATE_S, ContentPool
+from builder.content.pool.pool import DATE_S, ContentPool
 from builder.disk.ext4_size import Coming
 from builder.errors import BuildFailed
 from builder.kolibri.channels import Channel, database_path, read_channel

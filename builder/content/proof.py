@@ -17,7 +17,7 @@ from typing import Final
 
 from builder.compare.anatomy import File, Window, content
 from builder.compare.read_ext4 import read_ext4
-from builder.content.tree import shown_path
+from builder.content.trees.tree import shown_path
 from builder.errors import BuildFailed
 
 _STORED: Final = re.compile(r"(?:^|/)storage/([0-9a-f])/([0-9a-f])/(?P<md5>\1\2[0-9a-f]{30})\.\w+$")

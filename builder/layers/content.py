@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 from builder.content import laying
 from builder.content.laying import Piece, lay_content, settle_dates, write_marker
-from builder.content.pool import ContentPool
+from builder.content.pool.pool import ContentPool
 from builder.content.source.directory import DirectorySource
 from builder.errors import BuildFailed
 from builder.kolibri import channels, selection

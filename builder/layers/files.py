@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from builder.content import listing as listings
-from builder.content.listing import Listing
-from builder.content.pool import DATE_S, ContentPool
+from builder.content.pool.pool import DATE_S, ContentPool
+from builder.content.trees import listing as listings
+from builder.content.trees.listing import Listing
 from builder.kolibri.home import in_tree
 from builder.layers.site import Layer, Site, code_digest
 from builder.lock.model import LockedTree

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from builder.content.fetch import Wanted, fetch_files
-from builder.content.pool import ContentPool
+from builder.content.pool.pool import ContentPool
 from builder.content.source.opening import open_source
 from builder.content.source.source import Source
 from builder.errors import HostError, PlanError, SatchelError

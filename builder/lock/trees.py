@@ -8,9 +8,9 @@ from functools import partial
 from pathlib import Path
 
 from builder.content.fetch import NotFetched, Wanted, fetch_files
-from builder.content.listing import Listing, parse_listing
-from builder.content.pool import ContentPool
-from builder.content.tree import TreeSource, look_at, marks_of, size_of
+from builder.content.pool.pool import ContentPool
+from builder.content.trees.listing import Listing, parse_listing
+from builder.content.trees.tree import TreeSource, look_at, marks_of, size_of
 from builder.errors import ArtifactError, PlanError
 from builder.host.pool import Pool
 from builder.lock.apt import Upgrade

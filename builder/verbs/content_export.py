@@ -9,7 +9,7 @@ from pathlib import Path
 
 from builder.content.export import Exported, plan_export, write_export
 from builder.content.laying import Piece
-from builder.content.pool import ContentPool
+from builder.content.pool.pool import ContentPool
 from builder.errors import ArtifactError, PlanError, UsageError
 from builder.lock.known import used_channels
 from builder.lock.model import LockedChannel

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from builder.content.checkup import Damaged, as_it_arrived, check_files
-from builder.content.layers import drop_layers_with
-from builder.content.pool import ContentPool
-from builder.content.sweeping import Swept, sweep_content
+from builder.content.pool.checkup import Damaged, as_it_arrived, check_files
+from builder.content.pool.layers import drop_layers_with
+from builder.content.pool.pool import ContentPool
+from builder.content.pool.sweeping import Swept, sweep_content
 from builder.errors import ArtifactError, PlanError, UsageError
 from builder.host.namespace import enter
 from builder.host.pool import Pool

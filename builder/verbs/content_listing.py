@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from builder.content.laying import Piece
-from builder.content.pool import ContentPool
+from builder.content.pool.pool import ContentPool
 from builder.content.source.anywhere import source_of
 from builder.content.source.source import Listed, Source
 from builder.errors import PlanError, UsageError

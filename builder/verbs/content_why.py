@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Final
 
-from builder.content.pool import ContentPool
-from builder.content.tree import shown_path
+from builder.content.pool.pool import ContentPool
+from builder.content.trees.tree import shown_path
 from builder.errors import UsageError
 from builder.host.pool import Pool
 from builder.kolibri.channels import ContentFile

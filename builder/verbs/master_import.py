@@ -13,7 +13,7 @@ from pathlib import Path
 
 from builder.content.fetch import Wanted, fetch_files
 from builder.content.laying import Piece
-from builder.content.pool import ContentPool
+from builder.content.pool.pool import ContentPool
 from builder.content.source.anywhere import where_of
 from builder.content.source.opening import open_source
 from builder.content.source.source import Source

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 
-from builder.content.plan import Portion, TreePortion, totals
-from builder.content.shedding import Shed
+from builder.content.sizes.plan import Portion, TreePortion, totals
+from builder.content.sizes.shedding import Shed
 from builder.lock.looking import Found
 from builder.plan.cards import CARDS
 from builder.plan.need import DiskNeed

@@ -19,7 +19,7 @@ from uuid import UUID
 from channel import SHAPES, make_channel
 
 from builder.content.fetch import Wanted, fetch_files
-from builder.content.pool import DATE_S, ContentPool
+from builder.content.pool.pool import DATE_S, ContentPool
 from builder.content.source.server import CONNECTIONS, ServerSource
 from builder.disk.ext4 import make_ext4, needed_bytes
 from builder.disk.source import Source

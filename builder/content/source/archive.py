@@ -17,8 +17,8 @@ from tempfile import mkdtemp
 from typing import Final
 from weakref import finalize
 
-from builder.content.pool import ContentPool, Spoilt
-from builder.content.room import explained
+from builder.content.pool.pool import ContentPool, Spoilt
+from builder.content.pool.room import explained
 from builder.content.source.directory import DirectorySource
 from builder.content.source.members import Damaged, Member, members
 from builder.content.source.source import Listed

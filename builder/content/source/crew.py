@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from threading import Event, Lock, Thread
 from typing import Final
 
-from builder.content.pool import Arrival, ContentPool, Spoilt
+from builder.content.pool.pool import Arrival, ContentPool, Spoilt
 from builder.content.source.web import Answer, Lost, Web
 from builder.kolibri.channels import ContentFile
 

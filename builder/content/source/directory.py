@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from builder.content.pool import ContentPool, Spoilt
+from builder.content.pool.pool import ContentPool, Spoilt
 from builder.content.source.source import Listed
 from builder.errors import PlanError
 from builder.kolibri.channels import ContentFile, content_directory, database_path, listed, offered_nodes

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import quote
 
-from builder.content.pool import ContentPool
-from builder.content.room import explained
+from builder.content.pool.pool import ContentPool
+from builder.content.pool.room import explained
 from builder.content.source.crew import Crew
 from builder.content.source.source import Listed
 from builder.content.source.web import Answer, Lost, Patience, Web

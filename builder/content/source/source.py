@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from builder.content.pool import ContentPool
+from builder.content.pool.pool import ContentPool
 from builder.kolibri.channels import ContentFile
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, Final
 from urllib.parse import unquote
 
-from builder.content.pool import Arrival, ContentPool, Spoilt
+from builder.content.pool.pool import Arrival, ContentPool, Spoilt
 from builder.content.source.far_database import NAMES, Holdings, look_at
 from builder.content.source.home import chosen_content
 from builder.content.source.source import Listed

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from builder.content.hashed import Hashing, blocks_of
+from builder.content.pool.hashed import Hashing, blocks_of
 from builder.content.stick.keys import public_key, sign
 from builder.content.stick.manifest import (
     DIRECTORY,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from builder.content.pool import ContentPool
+from builder.content.pool.pool import ContentPool
 from builder.kolibri.channels import Channel
 from builder.kolibri.demo.channel import make_demo_channel
 from tests.integration.kolibri.kolibri_device import Device

@@ -7,7 +7,7 @@ from threading import Thread
 
 import pytest
 
-from builder.content.pool import ContentPool, Spoilt
+from builder.content.pool.pool import ContentPool, Spoilt
 from builder.kolibri.channels import ContentFile
 
 BODY = bytes(range(256)) * 40

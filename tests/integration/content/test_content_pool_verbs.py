@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from builder.content.pool import ContentPool
+from builder.content.pool.pool import ContentPool
 from builder.host.holding import release
 from builder.host.store import Store
 from builder.kolibri.channels import ContentFile
@@ -265,7 +265,7 @@ def test_collection_waits_for_nobody_and_takes_nothing_from_a_build(school: Scho
     school.satchel("content", "fetch", "school.yml")
     (school.directory / "school.lock").unlink()
     pool = school.cache / "content"
-    use = "from builder.content.pool import ContentPool\nfrom pathlib import Path\n"
+    use = "from builder.content.pool.pool import ContentPool\nfrom pathlib import Path\n"
     use += f"ContentPool(Path({str(pool)!r})).missing(())\n"
     command = [sys.executable, "-c", f"{use}print('held', flush=True)\ninput()\n"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as builder:

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from builder.content.fetch import NotFetched, Wanted, fetch_files
-from builder.content.pool import ContentPool
-from builder.content.room import PoolFull
+from builder.content.pool.pool import ContentPool
+from builder.content.pool.room import PoolFull
 from builder.content.source.directory import DirectorySource
 from builder.content.source.home import open_home
 from builder.errors import HostError, PlanError

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from builder.content.pool import DATE_S, ContentPool
+from builder.content.pool.pool import DATE_S, ContentPool
 from builder.host.pool import Pool
 from builder.kolibri.channels import ContentFile
 from builder.lock.text import read_lock

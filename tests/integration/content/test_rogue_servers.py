@@ -306,7 +306,7 @@ import sys
 from pathlib import Path
 from builder.__main__ import _stop
 import signal
-from builder.content.pool import ContentPool
+from builder.content.pool.pool import ContentPool
 from builder.content.source.server import ServerSource
 from builder.kolibri.channels import ContentFile
 signal.signal(signal.SIGTERM, _stop)

@@ -10,7 +10,7 @@ from contextlib import closing
 import pytest
 
 from builder.content.fetch import NotFetched, Wanted, fetch_files
-from builder.content.pool import DATE_S
+from builder.content.pool.pool import DATE_S
 from builder.content.source.directory import DirectorySource
 from builder.content.source.server import ServerSource
 from builder.content.source.web import Patience

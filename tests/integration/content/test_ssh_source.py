@@ -16,7 +16,7 @@ from pwd import getpwuid
 
 import pytest
 
-from builder.content.pool import ContentPool
+from builder.content.pool.pool import ContentPool
 from builder.content.source.ssh import SshSource, open_far_home
 from builder.errors import HostError, PlanError
 from builder.kolibri.channels import read_channel

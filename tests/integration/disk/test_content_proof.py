@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from builder.content.laying import Piece, lay_content, settle_dates, write_marker
-from builder.content.pool import DATE_S, ContentPool
+from builder.content.pool.pool import DATE_S, ContentPool
 from builder.content.proof import content_of, prove_content
 from builder.content.source.directory import DirectorySource
 from builder.disk.ext4 import make_ext4, needed_bytes

@@ -13,9 +13,9 @@ import pytest
 from builder.bundle import open_bundle, write_bundle
 from builder.compare.anatomy import Window, content
 from builder.compare.read_ext4 import read_ext4
-from builder.content.plan import needed_bytes
-from builder.content.pool import ContentPool
+from builder.content.pool.pool import ContentPool
 from builder.content.proof import prove_content
+from builder.content.sizes.plan import needed_bytes
 from builder.errors import ArtifactError, BuildFailed, PlanError
 from builder.growth import Growth, grow, needed_files
 from builder.host.places import RECIPES, separate_cache

@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from builder.content.laying import Piece, lay_content, settle_dates, write_marker
-from builder.content.pool import ContentPool
+from builder.content.pool.pool import ContentPool
 from builder.content.source.directory import DirectorySource
 from builder.host.command import run
 from builder.kolibri.channels import Channel, content_directory, database_path

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from builder.content.pool import ContentPool
+from builder.content.pool.pool import ContentPool
 from builder.errors import PlanError
 from builder.host.places import RECIPES
 from builder.host.pool import Pool

@@ -16,11 +16,11 @@ import zstandard
 from builder.audit.described import declared_facts
 from builder.audit.facts import this_host
 from builder.compare.owners import owners_of
-from builder.content import hashes
-from builder.content.listing import parse_listing
-from builder.content.plan import tree_will_lie
-from builder.content.pool import DATE_S, ContentPool
-from builder.content.tree import TreeSource, look_at, marks_of
+from builder.content.pool.pool import DATE_S, ContentPool
+from builder.content.sizes.plan import tree_will_lie
+from builder.content.trees import hashes
+from builder.content.trees.listing import parse_listing
+from builder.content.trees.tree import TreeSource, look_at, marks_of
 from builder.disk.ext4_size import measure, measure_files
 from builder.disk.source import Source
 from builder.errors import ArtifactError, PlanError

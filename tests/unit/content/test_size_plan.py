@@ -12,11 +12,11 @@ import pytest
 
 from builder.build import build_image
 from builder.content.laying import Piece, lay_content, settle_dates, will_lie, write_marker
-from builder.content.plan import TreePortion, all_files, needed_bytes, totals, tree_will_lie
-from builder.content.pool import ContentPool
-from builder.content.shedding import advise
+from builder.content.pool.pool import ContentPool
+from builder.content.sizes.plan import TreePortion, all_files, needed_bytes, totals, tree_will_lie
+from builder.content.sizes.shedding import advise
 from builder.content.source.directory import DirectorySource
-from builder.content.tree import TreeSource, look_at
+from builder.content.trees.tree import TreeSource, look_at
 from builder.disk.ext4_size import geometry, measure, measure_files
 from builder.disk.source import Source
 from builder.errors import HostError, PlanError

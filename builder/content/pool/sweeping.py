@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from builder.content.pool import ContentPool
+from builder.content.pool.pool import ContentPool
 from builder.errors import HostError
 from builder.host.holding import alone
 from builder.kolibri.channels import ContentFile

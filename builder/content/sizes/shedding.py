@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from builder.content.plan import Portion
+from builder.content.sizes.plan import Portion
 from builder.errors import PlanError
 from builder.kolibri.channels import Channel, read_channel
 from builder.kolibri.selection import Choice

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from builder.content.pool import ContentPool
+from builder.content.pool.pool import ContentPool
 from builder.kolibri.channels import ContentFile
 
 

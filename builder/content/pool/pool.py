@@ -17,9 +17,9 @@ from pathlib import Path
 from threading import Lock
 from typing import Final
 
-from builder.content.hashed import Hashed, Hashing, blocks_of, hash_blocks
-from builder.content.index import Index, Kept
-from builder.content.room import explained
+from builder.content.pool.hashed import Hashed, Hashing, blocks_of, hash_blocks
+from builder.content.pool.index import Index, Kept
+from builder.content.pool.room import explained
 from builder.errors import ArtifactError
 from builder.host.holding import alone, hold, release
 from builder.host.places import cache_directory

@@ -14,8 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from builder.content.hashed import Hashed, blocks_of, hash_blocks
-from builder.content.room import explained
+from builder.content.pool.hashed import Hashed, blocks_of, hash_blocks
+from builder.content.pool.room import explained
 from builder.host.places import cache_directory
 
 _SETTLED_NS: Final = 2_000_000_000

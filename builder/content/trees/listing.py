@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from builder.content.hashed import Hashed
+from builder.content.pool.hashed import Hashed
 from builder.errors import ArtifactError
 from builder.kolibri.channels import ContentFile
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import RLock
 from typing import Final
 
-from builder.content.room import explained
+from builder.content.pool.room import explained
 
 _COLUMNS: Final = "name, sha256, size, inode, mtime_ns, origin, arrived_s"
 _SCHEMA: Final = """CREATE TABLE IF NOT EXISTS file (

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from builder.content.plan import Portion, TreePortion, all_files, content_partitions
-from builder.content.pool import ContentPool
+from builder.content.pool.pool import ContentPool
+from builder.content.sizes.plan import Portion, TreePortion, all_files, content_partitions
 from builder.host.places import cache_directory
 from builder.kolibri.channels import Channel, ContentFile
 from builder.plan.need import UNPACKED, Amount, DiskNeed, Store, disks

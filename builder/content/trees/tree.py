@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NoReturn
 
-from builder.content.hashed import Hashed, hash_blocks
-from builder.content.hashes import Hashes
-from builder.content.listing import Listing
-from builder.content.pool import ContentPool, Spoilt
+from builder.content.pool.hashed import Hashed, hash_blocks
+from builder.content.pool.pool import ContentPool, Spoilt
 from builder.content.source.members import Damaged, Member, everything
+from builder.content.trees.hashes import Hashes
+from builder.content.trees.listing import Listing
 from builder.errors import PlanError
 from builder.kolibri.channels import ContentFile
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from builder.content.laying import will_lie
-from builder.content.listing import Listing
+from builder.content.trees.listing import Listing
 from builder.disk.ext4_size import Coming, geometry, measure_files
 from builder.kolibri.channels import Channel, ContentFile
 from builder.recipe.model import FileSystem, Partition, Recipe

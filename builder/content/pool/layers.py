@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from builder.content.pool import ContentPool
+from builder.content.pool.pool import ContentPool
 from builder.host.holding import alone
 from builder.host.places import cache_directory, remove_tree
 from builder.host.scratch import set_aside

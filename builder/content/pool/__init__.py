@@ -1,0 +1,1 @@
+"""The pool: every file of content once, whoever needs it."""

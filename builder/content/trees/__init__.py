@@ -1,0 +1,1 @@
+"""Trees of plain files, for recipes without Kolibri as well."""
