@@ -61,9 +61,7 @@ def declared_facts(recipe: Recipe, build_host: BuildHost, *, secrets: tuple[str,
         build_host=build_host,
         authorized_keys=tuple(key for user in recipe.users for key in user.authorized_keys),
         kolibri_homes=() if kolibri is None else (kolibri.home,),
-        bulk=(
-            *(() if kolibri is None else (f"{kolibri.content}/storage",)),
-            *(source.files.to for source in recipe.content if source.files),
-        ),
+        bulk=() if kolibri is None else (f"{kolibri.content}/storage",),
+        files=tuple(source.files.to for source in recipe.content if source.files),
         secrets=secrets,
     )

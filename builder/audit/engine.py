@@ -46,7 +46,7 @@ def audit_tree(tree: Path, facts: Facts, *, within: str = "", only: Collection[s
         only: Names of the rules to apply; all when empty.
     """
     bulk = tuple(path.strip("/") for path in facts.bulk)
-    whole = Tree(tree, leave_out=bulk)
+    whole = Tree(tree, leave_out=bulk, small_only=tuple(path.strip("/") for path in facts.files))
     inner = tuple(_roots_inside(whole))
     looked_at = whole.without(inner)
     findings = tuple(

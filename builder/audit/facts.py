@@ -29,6 +29,9 @@ class Facts:
     """Kolibri homes that must be sealed; others, such as a copy for first boot, are found by their files."""
     bulk: tuple[str, ...] = ()
     """Directories that are not looked into: content files named by their hash, by the hundred gigabytes."""
+    files: tuple[str, ...] = ()
+    """Directories of plain files. Only small ones are read: a secret is small, and the rest may have any size. Of a
+    finished image none are."""
     secrets: tuple[str, ...] = ()
     """Texts that must not occur in any file."""
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Final
 
 from builder.audit import kolibri_content
 from builder.audit.device_tree import DeviceTree, put_together, read_device_tree, read_partitions
@@ -20,6 +21,8 @@ from builder.audit.verdict import Looked
 from builder.host.store import Store
 from builder.host.tools import Tools
 from builder.progress import Reporter
+
+_PLAIN_FILES: Final = "plain files: the build looked into the small ones"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,11 +46,14 @@ class Auditor:
             CommandFailed: there is no file system where a partition should have one.
         """
         with Store("audit").scratch("audit") as out:
-            leave_out = self.facts.bulk
+            leave_out = (*self.facts.bulk, *self.facts.files)
             device = read_device_tree(
                 self.tools, image, partitions, out=out, reporter=self.reporter, leave_out=leave_out
             )
-            left = tuple(NotLooked(place=path, why=kolibri_content.WHY) for path in leave_out)
+            left = (
+                *(NotLooked(place=path, why=kolibri_content.WHY) for path in self.facts.bulk),
+                *(NotLooked(place=path, why=_PLAIN_FILES) for path in self.facts.files),
+            )
             return self._look(device) + Seen(not_looked=left)
 
     def anybodys(self, image: Path, found: Discovered) -> tuple[Seen, tuple[Looked, ...]]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from itertools import groupby
 
+from builder.audit import kolibri_content
 from builder.audit.finding import Finding, Rule, Severity
 from builder.audit.verdict import Verdict
 from builder.errors import AuditFailed
@@ -100,10 +101,12 @@ def require_clean(verdict: Verdict, threshold: Severity = Severity.MINOR, *, tol
 
 
 def notes(verdict: Verdict) -> Iterator[str]:
-    """What a build should say although nothing failed: sentences about waivers."""
+    """What a build should say although nothing failed: waivers, and what nobody looked into and nobody vouches for."""
     for waived in verdict.waived:
         yield f"waived: {waived.finding.rule} {waived.finding.path}: {waived.finding.what} ({waived.reason})"
     yield from _stale(verdict)
+    unseen = (place for place in verdict.not_looked if place.why != kolibri_content.WHY)
+    yield from (f"not looked at: {place.place}: {place.why}" for place in unseen)
 
 
 def _looked(verdict: Verdict) -> Iterator[str]:

@@ -10,6 +10,7 @@ import mmap
 import os
 import re
 import stat
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import translate
@@ -18,10 +19,13 @@ from pathlib import Path
 from typing import Final
 
 from builder.audit import kolibri_content
-from builder.units import MIB
+from builder.units import MIB, format_size
 
 _AT_ONCE = 64 * MIB
 """Larger files are not read into memory."""
+
+_SMALL: Final = MIB
+"""Where only small files are looked into, larger ones are not."""
 
 _NOT_ON_A_DISK: Final = frozenset({"dev", "proc", "run", "sys"})
 
@@ -37,11 +41,15 @@ class TreeFile:
 
 
 class Tree:
-    """The regular files below `root`, except below the directories in `leave_out` (relative paths)."""
+    """The regular files below `root`, except below the directories in `leave_out`, and large ones below those in
+    `small_only` (relative paths).
+    """
 
-    def __init__(self, root: Path, *, leave_out: tuple[str, ...] = ()) -> None:
+    def __init__(self, root: Path, *, leave_out: tuple[str, ...] = (), small_only: tuple[str, ...] = ()) -> None:
         self.root = root
         self._leave_out = frozenset(leave_out)
+        self._small_only = small_only
+        self._large = Counter[str]()
         self._unread: dict[str, str] = {}
 
     @cached_property
@@ -66,9 +74,21 @@ class Tree:
                     yield from self._walk(path)
             elif entry.is_file(follow_symlinks=False):
                 try:
-                    yield TreeFile(path, entry.stat(follow_symlinks=False).st_size)
+                    size = entry.stat(follow_symlinks=False).st_size
                 except OSError as error:
                     self.not_read(path, error)
+                    continue
+                if size <= _SMALL or not self._is_passed_over(path):
+                    yield TreeFile(path, size)
+
+    def _is_passed_over(self, path: str) -> bool:
+        """Whether a large file lies where only small ones are looked into; it is remembered."""
+        for directory in self._small_only:
+            if path.startswith(f"{directory}/"):
+                self._large[directory] += 1
+                self.not_read(directory, f"files of more than {format_size(_SMALL)}: {self._large[directory]}")
+                return True
+        return False
 
     def _is_none_of_ours(self, path: str, name: str) -> bool:
         """Whether a directory is of a kind that nobody needs to look into; it is remembered."""
@@ -100,7 +120,7 @@ class Tree:
         if not directories:
             return self
         inside = tuple(f"{directory}/" for directory in directories)
-        rest = Tree(self.root, leave_out=(*self._leave_out, *directories))
+        rest = Tree(self.root, leave_out=(*self._leave_out, *directories), small_only=self._small_only)
         rest._listing = {path: file for path, file in self._listing.items() if not path.startswith(inside)}
         rest._unread = {path: why for path, why in self._unread.items() if not f"{path}/".startswith(inside)}
         return rest

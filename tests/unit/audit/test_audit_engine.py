@@ -13,6 +13,7 @@ from builder.audit.engine import Seen, audit_tree
 from builder.audit.facts import Facts
 from builder.audit.finding import NotLooked
 from builder.audit.tree import Tree
+from builder.units import MIB
 
 FACTS = Facts()
 ID = "0123456789abcdef0123456789abcdef\n"
@@ -53,6 +54,17 @@ def test_bulk_is_left_out(tmp_path: Path) -> None:
     seen = audit_tree(tmp_path, Facts(bulk=("/srv/content/storage", "/srv/absent")))
     assert [finding.path for finding in seen.findings] == ["/srv/content/storages/.bash_history"]
     assert [place.place for place in seen.not_looked] == ["/srv/content/storage"]
+
+
+def test_of_plain_files_the_small_ones_are_read_and_the_others_counted(tmp_path: Path) -> None:
+    write(tmp_path / "srv/files/of a teacher/.bash_history", "ls\n")
+    for name in ("a.mp4", "b/c.mp4"):
+        write(tmp_path / "srv/files" / name, "x" * (MIB + 1))
+    write(tmp_path / "srv/filesystem/large", "x" * (MIB + 1))
+    seen = audit_tree(tmp_path, Facts(files=("/srv/files", "/srv/absent")))
+    assert [finding.path for finding in seen.findings] == ["/srv/files/of a teacher/.bash_history"]
+    assert [(place.place, place.why) for place in seen.not_looked] == [("/srv/files", "files of more than 1.0 MiB: 2")]
+    assert seen.files == 2
 
 
 def test_kolibris_content_is_left_out_wherever_it_is_and_named(tmp_path: Path) -> None:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from builder.audit.engine import audit_tree
+from builder.audit import kolibri_content
+from builder.audit.engine import Seen, audit_tree
 from builder.audit.facts import Facts
-from builder.audit.finding import Severity
+from builder.audit.finding import NotLooked, Severity
 from builder.audit.rules import RULES
 from builder.audit.telling import notes, require_clean, rules_to_json, rules_to_text, to_json, to_text
 from builder.audit.verdict import Looked, Verdict, judge
@@ -88,6 +89,15 @@ def test_a_waiver_sets_its_findings_apart_and_hides_none(tmp_path: Path) -> None
     assert f"reason: {REASON}" in text
     assert "the waiver of wifi-secrets for * matches nothing" in text
     assert len(tuple(notes(verdict))) == 3
+
+
+def test_a_build_names_what_nobody_looked_into_and_nobody_vouches_for() -> None:
+    left = (
+        NotLooked(place="/srv/content/kolibri/storage", why=kolibri_content.WHY),
+        NotLooked(place="/srv/content/books", why="files of more than 1.0 MiB: 2"),
+    )
+    verdict = judge("the image", Seen(not_looked=left), ())
+    assert tuple(notes(verdict)) == ("not looked at: /srv/content/books: files of more than 1.0 MiB: 2",)
 
 
 def test_a_waiver_may_name_a_place_in_brackets(tmp_path: Path) -> None:

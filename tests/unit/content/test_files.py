@@ -213,7 +213,8 @@ def test_a_tree_is_known_as_content_to_whoever_looks_at_the_image() -> None:
     recipe = load_recipe(RECIPES / "kolibri-pc.yml").recipe
     recipe = recipe.model_copy(update={"content": (ContentSource(files=Files(tree="x", to="/srv/content/x")),)})
     host = this_host(Path("/nowhere"))
-    assert declared_facts(recipe, host).bulk == ("/srv/content/kolibri/storage", "/srv/content/x")
+    facts = declared_facts(recipe, host)
+    assert (facts.bulk, facts.files) == (("/srv/content/kolibri/storage",), ("/srv/content/x",))
     owners = owners_of(recipe, packages={}, overlays=RECIPES)
     assert owners.of("/srv/content/x/a") == "content in /srv/content/x"
 
