@@ -49,7 +49,7 @@ doctor: $(VENV) ## Check this machine and say what to change
 
 test: $(VENV) ## Everything: lint, types, unit, golden, integration and one boot test
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
-	@$(PYTEST) --durations=40
+	@$(PYTEST) --numprocesses 2 --dist loadscope --durations=40
 
 lint: $(VENV) ## Look for mistakes and style
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .

@@ -29,12 +29,7 @@ from builder.units import GIB
 from tests.conftest import REPOSITORY
 from tests.integration.conftest import _run_inside
 
-pytestmark = [
-    pytest.mark.vm,
-    pytest.mark.skipif(
-        "SATCHEL_LONG_TESTS" not in os.environ, reason="a quarter of an hour; SATCHEL_LONG_TESTS=1 runs it"
-    ),
-]
+pytestmark = pytest.mark.vm
 
 SATCHEL = (sys.executable, "-m", "builder")
 RECIPE = """\
