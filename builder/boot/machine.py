@@ -89,7 +89,8 @@ class MachineSpec:
     acceleration: Acceleration
     bus: DiskBus = DiskBus.VIRTIO
     memory_mib: int = MEMORY_MIB
-    processors: int = 2
+    processors: int | None = None
+    """None for two, as computers have; one under emulation, where a second one loses its timer now and then."""
     clock: str = ""
     """What its clock shows when it is switched on, such as `1970-01-01T00:00:00`, UTC; empty for the right time."""
     ports: tuple[int, ...] = ()
@@ -115,7 +116,7 @@ class MachineSpec:
             *("-machine", "q35" if self.firmware is Firmware.UEFI else "pc,graphics=off"),
             *("-accel", self.acceleration, "-cpu", "host" if kvm else "max"),
             *("-uuid", numbers.uuid, "-smbios", f"type=1,serial={numbers.serial}"),
-            *("-smp", str(self.processors), "-m", str(self.memory_mib)),
+            *("-smp", str(self.processors or (2 if kvm else 1)), "-m", str(self.memory_mib)),
             *(("-rtc", f"base={self.clock}") if self.clock else ()),
             *(("-device", "VGA") if self.screen else ()),
             *("-device", "virtio-rng-pci", "-device", "pvpanic"),

@@ -26,9 +26,11 @@ def test_bios_is_an_old_computer_without_uefi() -> None:
     assert "pflash" not in text
 
 
-@pytest.mark.parametrize(("kind", "cpu"), [(Acceleration.KVM, "host"), (Acceleration.TCG, "max")])
-def test_processor_follows_the_accelerator(kind: Acceleration, cpu: str) -> None:
+@pytest.mark.parametrize(("kind", "cpu", "number"), [(Acceleration.KVM, "host", 2), (Acceleration.TCG, "max", 1)])
+def test_processors_follow_the_accelerator(kind: Acceleration, cpu: str, number: int) -> None:
     assert f"-accel {kind} -cpu {cpu}" in line(acceleration=kind)
+    assert f"-smp {number}" in line(acceleration=kind)
+    assert "-smp 4" in line(acceleration=kind, processors=4)
 
 
 @pytest.mark.parametrize(
