@@ -125,6 +125,42 @@ def test_a_btrfs_whose_first_superblock_was_torn_gets_it_back(bench: Bench, torn
     card.check()
 
 
+@pytest.mark.parametrize("old", [range(1024, 1536), range(1536, 2048)], ids=["begin", "end"])
+@pytest.mark.parametrize("name", ["content", "data"])
+def test_an_ext4_whose_superblock_was_torn_gets_its_checksum(bench: Bench, name: str, old: range) -> None:
+    card = flash(bench)
+    image, path = card.ids(), card.directory / name
+    before = path.read_bytes()
+    card.mend()
+    assert path.read_bytes() == before, "a whole one is not touched"
+    card.start(image["disk"])
+    with path.open("r+b") as file:
+        file.seek(old.start)
+        file.write(before[old.start : old.stop])
+    with pytest.raises(CommandFailed):
+        card.check_systems()
+    card.mend()
+    card.check()
+    given = card.ids()
+    assert (given[f"file system {name}"] == image[f"file system {name}"]) == (old.start == 1024)
+    card.start(given["disk"])
+    assert unchanged(image, card.ids()) == set()
+    card.check()
+
+
+def test_a_superblock_that_is_no_more_is_told_and_the_others_are_mended(bench: Bench) -> None:
+    card = flash(bench)
+    card.start(card.ids()["disk"])
+    with (card.directory / "content").open("r+b") as file:
+        file.write(bytes(4096))
+    with (card.directory / "data").open("r+b") as file:
+        file.seek(1024 + 0x68)
+        file.write(bytes(16))
+    with pytest.raises(CommandFailed):
+        card.mend()
+    card.bench.look("e2fsck", "-fn", "/job/at", at=card.directory / "data")
+
+
 @pytest.mark.parametrize("new", ["first", "second"])
 def test_a_table_of_which_one_copy_is_new_is_one_of_both(bench: Bench, new: str) -> None:
     card = flash(bench)
