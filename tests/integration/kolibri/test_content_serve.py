@@ -26,11 +26,13 @@ import pytest
 from builder.content.peer.server import ContentServer, serving
 from builder.content.peer.shelf import Shelf, shelf_of_directory, shelf_of_image
 from builder.disk.ext4 import make_ext4
+from builder.disk.ext4_size import BLOCK
 from builder.disk.extents import copy_extent, data_extents
 from builder.disk.image import Stretch, descriptor
 from builder.disk.source import Source
 from builder.disk.table import write_table
 from builder.errors import ArtifactError
+from builder.host.sandbox import Mount
 from builder.kolibri.channels import Channel, find_channels
 from builder.kolibri.demo.channel import make_demo_channel
 from builder.kolibri.home import available_resources
@@ -40,6 +42,9 @@ from tests.integration.disk.disk_bench import Bench
 from tests.integration.flash.cards import loop, require_loops
 
 from .kolibri_device import EPOCH, Device, fetch, fetch_json, unprepared
+
+FILM, ZEROS = 20_000, 3 * MIB
+"""Bytes of the large file before its run of zeros, and in it."""
 
 WANTED: tuple[dict[str, object], ...] = (
     {"name": "esp", "type": "esp", "size": "36MiB", "filesystem": "vfat", "mount": "/boot/efi"},
@@ -53,7 +58,7 @@ def stock(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Channel]:
     drive = tmp_path_factory.mktemp("stock")
     channel = make_demo_channel(drive / "content", languages=("en", "fr", "es", "sw"), lessons=12)
     # Larger than all the buffers between two sockets.
-    video = b"film" * 5000 + bytes(3 * MIB) + os.urandom(13 * MIB)
+    video = b"film" * (FILM // 4) + bytes(ZEROS) + os.urandom(13 * MIB)
     md5 = hashlib.md5(video).hexdigest()
     place = drive / "content" / "storage" / md5[0] / md5[1]
     place.mkdir(parents=True, exist_ok=True)
@@ -73,8 +78,9 @@ def stock(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Channel]:
 
 @pytest.fixture(scope="module")
 def image(stock: tuple[Path, Channel], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A disk with that content on an ext4 partition, as the workshop's mke2fs makes it: below /kolibri, but for one
-    file, which lies in another content directory with an older version of the channel."""
+    """A disk with that content on an ext4 partition, as an image of ours has it: below /kolibri, but for one file. That
+    lies in another content directory with an older version of the channel, its zeros as a hole, as other tools do it.
+    """
     directory = tmp_path_factory.mktemp("image")
     _run_inside(lambda: _make_image(Bench(directory), *stock))
     return directory / "disk.img"
@@ -93,6 +99,10 @@ def _make_image(bench: Bench, drive: Path, channel: Channel) -> None:
     layout = bench.layout(*WANTED)
     part, piece, image = layout.partition("content"), bench.directory / "content.img", bench.directory / "disk.img"
     make_ext4(bench.tools, Source(path=tree), part, out=piece, epoch=EPOCH, read_only=True)
+    sandbox = bench.lab.sandbox(Mount(target="/job/at", source=piece, writable=True))
+    punch = f"punch /a/home/content/{largest(channel)} {FILM // BLOCK + 1} {(FILM + ZEROS) // BLOCK - 1}"
+    sandbox.run(("debugfs", "-w", "-R", punch, "/job/at"), why="make a hole")
+    assert "errors" not in bench.look("e2fsck", "-fn", "/job/at", at=piece)
     with image.open("wb") as file:
         file.truncate(layout.size_bytes)
     write_table(bench.tools, layout, image)
