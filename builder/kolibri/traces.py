@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -17,7 +17,7 @@ JOURNAL_HEADER: Final = 32
 
 See https://sqlite.org/fileformat2.html, "WAL File Format".
 """
-LOOKS: Final = 5
+_LOOKS: Final = 5
 """How often a database is copied again because a new journal was begun meanwhile."""
 
 _UNLIMITED: Final = None
@@ -189,27 +189,38 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
             yield database
         return
     with TemporaryDirectory(prefix="satchel-") as directory:
-        _copy_of_one_moment(path, journal, Path(directory))
-        with closing(sqlite3.connect(Path(directory, path.name))) as database:
+        copied = Path(directory, path.name)
+        copied_journal = copied.with_name(journal.name)
+
+        def copy() -> None:
+            shutil.copyfile(path, copied)
+            with suppress(FileNotFoundError):
+                shutil.copyfile(journal, copied_journal)
+
+        if not copied_at_one_moment(copy, header=lambda: _header(journal), journal=copied_journal):
+            raise sqlite3.OperationalError("it is written to all the time; try again when its Kolibri is idle")
+        with closing(sqlite3.connect(copied)) as database:
             yield database
 
 
-def _copy_of_one_moment(path: Path, journal: Path, directory: Path) -> None:
-    """Copy a database with its journal while a program may write to them.
+def copied_at_one_moment(copy: Callable[[], None], *, header: Callable[[], bytes], journal: Path) -> bool:
+    """Copy a database with its journal while a program may write to them; whether the copy is of one moment.
 
-    The database comes first. As long as the journal is not begun anew meanwhile, it has whatever is written into the
-    database while we read that, and so mends the copy.
+    As long as the journal is not begun anew meanwhile, it has whatever is written into the database while we read that,
+    and so mends the copy.
+
+    Args:
+        copy: Copies both, the database first.
+        header: The first `JOURNAL_HEADER` bytes of the journal as it is now.
+        journal: Where the copy of the journal comes to lie.
     """
-    copied = directory / journal.name
-    for _ in range(LOOKS):
-        before = _header(journal)
-        shutil.copyfile(path, directory / path.name)
-        copied.unlink(missing_ok=True)
-        with suppress(FileNotFoundError):
-            shutil.copyfile(journal, copied)
-        if before == _header(copied):
-            return
-    raise sqlite3.OperationalError("it is written to all the time; try again when its Kolibri is idle")
+    for _ in range(_LOOKS):
+        before = header()
+        journal.unlink(missing_ok=True)
+        copy()
+        if before == _header(journal):
+            return True
+    return False
 
 
 def _header(journal: Path) -> bytes:

@@ -26,7 +26,7 @@ from builder.errors import CommandFailed, HostError, PlanError
 from builder.host.namespace import as_oneself
 from builder.host.piped import Piped, piped
 from builder.kolibri.channels import ContentFile
-from builder.kolibri.traces import JOURNAL_HEADER, LOOKS
+from builder.kolibri.traces import JOURNAL_HEADER, copied_at_one_moment
 
 _ADDRESS: Final = re.compile(
     r"ssh://(?P<who>(?:[^-@:/\s][^@:/\s]*@)?)(?P<host>\[[0-9A-Fa-f:.%]+\]|[^-@:/\s][^@:/\s]*)(?::(?P<port>\d{1,5}))?(?P<path>/.+)"
@@ -152,23 +152,17 @@ class SshSource:
         return look_at(self._copy_database, self.name)
 
     def _copy_database(self, directory: Path) -> None:
-        """Copy the home's database with its journal, as it was at one moment.
-
-        The database comes first. As long as the journal is not begun anew meanwhile, it has whatever is written into
-        the database while we read that, and so mends the copy.
-        """
+        """Copy the home's database with its journal, as it was at one moment."""
         database, journal = NAMES
         both = f"cd {self._home} && exec tar -c -f - {database} $(test -f {journal} && echo {journal})"
-        for _ in range(LOOKS):
-            before = self._header()
+
+        def copy() -> None:
             with self._running(both, why="look which resources are there", accept=_TAR_COMPLAINS) as far:
                 _unpack(far, directory)
-            copied = directory / journal
-            after = copied.read_bytes()[:JOURNAL_HEADER] if copied.exists() else b""
-            if before == after:
-                return
-            copied.unlink(missing_ok=True)
-        raise HostError(f"the Kolibri of {self.name} writes too much to be looked at", hint="try again when it is idle")
+
+        if not copied_at_one_moment(copy, header=self._header, journal=directory / journal):
+            message = f"the Kolibri of {self.name} writes too much to be looked at"
+            raise HostError(message, hint="try again when it is idle")
 
     def _header(self) -> bytes:
         command = f"cd {self._home} && head -c {JOURNAL_HEADER} {NAMES[1]} 2>/dev/null || true"

@@ -189,7 +189,8 @@ def _read(source: Path, copy: Path | None, advance: Callable[[int], None]) -> tu
             if copy:
                 out.write(block)
             advance(len(block))
-    return Stored(sha256=total.hashed.sha256, size=total.size), total.hashed.md5
+    found = total.hashed
+    return Stored(sha256=found.sha256, size=found.size), found.md5
 
 
 def _require_room(target: Path, sizes: dict[str, int], place: Path) -> None:
