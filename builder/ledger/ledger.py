@@ -262,8 +262,9 @@ def open_ledger(place: str | None, writer: Writer | None) -> Iterator[Ledger]:
 def _make(engine: Engine) -> None:
     for last in (False, True):
         try:
-            _METADATA.create_all(engine)
+            # One transaction: whoever finds the tables finds the head as well.
             with engine.begin() as connection:
+                _METADATA.create_all(connection)
                 if connection.execute(select(_HEAD.c.one)).first() is None:
                     connection.execute(insert(_HEAD).values(one=1, number=0, digest=BEGINNING))
         except (IntegrityError, ProgrammingError):

@@ -7,10 +7,13 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
+from threading import Barrier
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, make_url, text
 
 from builder.errors import LedgerError
 from builder.host.places import REPOSITORY
@@ -55,14 +58,16 @@ def let_go(processes: list[subprocess.Popen[str]]) -> None:
 def test_no_two_stations_give_the_same_row_away(server: str, tmp_path: Path) -> None:
     sites = tmp_path / "sites.csv"
     sites.write_bytes(template(ROWS, fill={}, separator=",", taken=set()))
-    stations = [station(server, sites, name) for name in STATIONS]
-    assert [said(process) for process in stations] == ["ready"] * 3
-    let_go(stations)
-    # None takes a second row before each has its first: how fast one of them starts decides nothing.
-    first = [said(process) for process in stations]
-    let_go(stations)
-    taken = [[one, *process.communicate(timeout=120)[0].split()] for one, process in zip(first, stations, strict=True)]
-    assert [process.returncode for process in stations] == [0, 0, 0]
+    with ExitStack() as stack:
+        stations = [stack.enter_context(station(server, sites, name)) for name in STATIONS]
+        assert [said(process) for process in stations] == ["ready"] * 3
+        let_go(stations)
+        # None takes a second row before each has its first: how fast one of them starts decides nothing.
+        first = [said(process) for process in stations]
+        let_go(stations)
+        rest = [process.communicate(timeout=120)[0].split() for process in stations]
+        assert [process.returncode for process in stations] == [0, 0, 0]
+    taken = [[one, *others] for one, others in zip(first, rest, strict=True)]
     everything = [code for codes in taken for code in codes]
     assert len(everything) == len(set(everything)) == ROWS
     with open_ledger(server, Writer.here(None)) as ledger:
@@ -70,6 +75,25 @@ def test_no_two_stations_give_the_same_row_away(server: str, tmp_path: Path) -> 
         kept = [each.entry for each in ledger.entries()]
         assert {entry.station for entry in kept} == set(STATIONS)
         assert sorted(str(entry.facts["code"]) for entry in kept) == sorted(everything)
+
+
+def test_stations_that_begin_in_one_moment_make_one_ledger(server: str) -> None:
+    engine = create_engine(server.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT")
+    together = Barrier(len(STATIONS))
+
+    def begin(url: str, name: str) -> list[str]:
+        together.wait()
+        with open_ledger(url, Writer(station=name, operator="a test")) as ledger:
+            ledger.add("ended", "an attempt", {"result": "failed"})
+            return ledger.faults()
+
+    with ThreadPoolExecutor(len(STATIONS)) as pool:
+        for number in range(10):
+            with engine.connect() as connection:
+                connection.execute(text(f"create database new{number}"))
+            url = make_url(server).set(database=f"new{number}").render_as_string(hide_password=False)
+            assert list(pool.map(begin, [url] * len(STATIONS), STATIONS)) == [[]] * len(STATIONS)
+    engine.dispose()
 
 
 def test_a_hand_in_the_database_is_seen_here_too(server: str) -> None:
