@@ -14,7 +14,8 @@ from builder.errors import ArtifactError
 from builder.host.tools import Tools
 from builder.identity.trial_seed import trial_seed
 from builder.manifest import ON_ESP, Manifest, PartitionRecord, parse_manifest
-from builder.recipe.model import Check, FileSystem, HttpCheck, Recipe
+from builder.recipe.disk import FileSystem
+from builder.recipe.model import Check, HttpCheck, Recipe
 from builder.units import MIB
 
 _SSH = 22

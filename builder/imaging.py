@@ -35,7 +35,8 @@ from builder.own_code import OF_PARTITIONS
 from builder.plan.keys import key_of, seed_of
 from builder.plan.layout import Layout, PlacedPartition, plan_layout
 from builder.progress import Reporter
-from builder.recipe.model import DataClass, FileSystem, Partition, Recipe
+from builder.recipe.disk import DataClass, FileSystem, Partition
+from builder.recipe.model import Recipe
 from builder.together import Job
 
 

@@ -14,7 +14,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from builder.disk.image import DESCRIPTOR
 from builder.errors import ArtifactError
-from builder.recipe.model import ChannelSource, Check, ContentSource, DataClass, FileSystem, Recipe, Subvolume
+from builder.recipe.content import ChannelSource, ContentSource
+from builder.recipe.disk import DataClass, FileSystem, Subvolume
+from builder.recipe.model import Check, Recipe
 
 SCHEMA = 1
 

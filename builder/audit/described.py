@@ -11,7 +11,8 @@ from typing import Protocol
 from builder.audit.facts import BuildHost, Facts
 from builder.audit.partition import ImagePartition
 from builder.errors import ArtifactError
-from builder.recipe.model import Disk, Recipe
+from builder.recipe.disk import Disk
+from builder.recipe.model import Recipe
 
 
 class Place(Protocol):

@@ -18,7 +18,7 @@ from builder.disk.partuuid import HEAD_BYTES, partuuids
 from builder.disk.read import Table, TablePartition, read_table
 from builder.disk.superblock import PROBE_BYTES, Superblock, identify
 from builder.errors import ArtifactError
-from builder.recipe.model import FileSystem
+from builder.recipe.disk import FileSystem
 
 _READABLE: Final = {
     "vfat": FileSystem.VFAT,

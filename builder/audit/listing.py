@@ -15,7 +15,7 @@ from builder.audit.partition import ImagePartition
 from builder.audit.reader import cut_out, debugfs, opened
 from builder.host.sandbox import Sandbox
 from builder.host.tools import Tools
-from builder.recipe.model import FileSystem
+from builder.recipe.disk import FileSystem
 
 _ROOT_INODE: Final = 2
 _ENTRY: Final = re.compile(r"^/(\d+)/(\d{6})/\d+/\d+/([^/]+)/\d*/$")

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from builder.audit.finding import NotLooked
-from builder.recipe.model import FileSystem
+from builder.recipe.disk import FileSystem
 
 _OS_RELEASE: Final = ("etc/os-release", "usr/lib/os-release")
 _VIRTUAL: Final = frozenset(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from builder.recipe.model import FileSystem
+from builder.recipe.disk import FileSystem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

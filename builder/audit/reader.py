@@ -23,7 +23,7 @@ from builder.errors import ArtifactError
 from builder.host.sandbox import Mount, Sandbox
 from builder.host.store import Store
 from builder.host.tools import WORK, Tools
-from builder.recipe.model import FileSystem
+from builder.recipe.disk import FileSystem
 
 _DISK, _OUT = f"{WORK}/disk.img", f"{WORK}/out"
 _RESTORE: Final = ("btrfs", "restore", "--snapshots", "--metadata", "--symlink", "--xattr")

@@ -17,8 +17,8 @@ from builder.compare.stack import Stack, Step
 from builder.disk.bootloader import INITRD, KERNEL, LOADER
 from builder.errors import SatchelError
 from builder.manifest import ON_ESP
+from builder.recipe.disk import FileSystem
 from builder.recipe.load import Loaded
-from builder.recipe.model import FileSystem
 from builder.recipe.problems import listing, nearest
 from builder.recipe.tree import Keys
 

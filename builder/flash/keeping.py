@@ -14,7 +14,7 @@ from builder.disk.extents import Extent
 from builder.errors import FlashRefused
 from builder.flash.gpt import Gpt
 from builder.manifest import DiskRecord, PartitionRecord
-from builder.recipe.model import DataClass
+from builder.recipe.disk import DataClass
 from builder.units import format_size
 
 

@@ -7,7 +7,8 @@ from typing import Final
 
 from seed import places
 
-from builder.recipe.model import FileSystem, Recipe
+from builder.recipe.disk import FileSystem
+from builder.recipe.model import Recipe
 
 _OVERLAY: Final = "firstboot"
 """What takes a seed and writes the report."""

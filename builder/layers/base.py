@@ -12,7 +12,7 @@ from builder.host.sandbox import Mount
 from builder.host.tools import SLIMMING
 from builder.layers.site import Layer, Site, code_digest, deb_parts
 from builder.lock.model import Deb
-from builder.recipe.model import Base
+from builder.recipe.software import Base
 
 _TREE: Final = "/job/tree"
 _DEBS: Final = "/job/debs"

@@ -23,8 +23,9 @@ from builder.kolibri.home import in_tree
 from builder.layers.site import Layer, Site, code_digest, digest, tree_digest
 from builder.lock.content import locked_channel
 from builder.lock.model import LockedChannel
+from builder.recipe.content import DemoChannel
 from builder.recipe.load import Loaded
-from builder.recipe.model import DemoChannel, Kolibri
+from builder.recipe.model import Kolibri
 
 _DEMO = Path(channels.__file__).with_name("demo")
 """The code that makes the demonstration channel."""

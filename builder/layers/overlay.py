@@ -16,7 +16,7 @@ from jinja2 import TemplateError
 from builder.errors import BuildFailed
 from builder.layers.site import Layer, Site, code_digest, digest
 from builder.recipe.load import Loaded
-from builder.recipe.model import Overlay
+from builder.recipe.software import Overlay
 from builder.templates import compiled
 
 _TEMPLATE = ".j2"

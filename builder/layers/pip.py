@@ -13,7 +13,7 @@ from builder.host.places import remove_tree
 from builder.host.sandbox import Mount, Sandbox
 from builder.layers.site import Layer, Site, code_digest
 from builder.lock.model import Wheel
-from builder.recipe.model import PipApplication
+from builder.recipe.software import PipApplication
 from builder.together import together
 
 PYTHON: Final = "3.13"

@@ -16,7 +16,8 @@ from builder.host.places import remove_tree
 from builder.layers.site import Layer, Site, code_digest
 from builder.plan.keys import seed_of
 from builder.plan.layout import filesystem_uuid
-from builder.recipe.model import Disk, FileSystem, Partition, Recipe
+from builder.recipe.disk import Disk, FileSystem, Partition
+from builder.recipe.model import Recipe
 
 REMOVED: Final = (
     "etc/ssh/ssh_host_*_key*",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from builder.layers.site import Layer, Site, code_digest
-from builder.recipe.model import User
+from builder.recipe.software import User
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

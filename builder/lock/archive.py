@@ -21,7 +21,7 @@ from builder.host.network import proxy_environment
 from builder.host.places import cache_directory
 from builder.host.scratch import scratch
 from builder.host.tools import apt_mirror
-from builder.recipe.model import Base
+from builder.recipe.software import Base
 
 _HELPER: Final = "/usr/lib/apt/apt-helper"
 

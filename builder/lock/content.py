@@ -18,8 +18,8 @@ from builder.kolibri.selection import Choice
 from builder.lock.apt import Upgrade
 from builder.lock.model import Content, Lock, LockedChannel
 from builder.progress import Reporter
+from builder.recipe.content import Channels, ChannelSource, ContentSource
 from builder.recipe.load import Loaded
-from builder.recipe.model import Channels, ChannelSource, ContentSource
 
 
 def contents(loaded: Loaded) -> tuple[Content, ...]:

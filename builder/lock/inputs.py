@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from builder.host.tools import PACKAGES
 from builder.lock.model import Lock
 from builder.lock.pip import PYTHON
+from builder.recipe.content import ContentSource
 from builder.recipe.load import Loaded
-from builder.recipe.model import ContentSource
 
 
 def inputs_of(loaded: Loaded) -> dict[str, str]:

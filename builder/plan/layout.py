@@ -12,7 +12,7 @@ from typing import Final
 from uuid import UUID, uuid5
 
 from builder.errors import PlanError
-from builder.recipe.model import DataClass, Disk, FileSystem, Partition
+from builder.recipe.disk import DataClass, Disk, FileSystem, Partition
 from builder.units import ALIGNMENT, SECTOR, align_up, format_size
 
 TYPE_GUIDS: Final = {

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from builder.plan.cards import CARDS, CardClass
 from builder.plan.layout import image_size, partition_size
-from builder.recipe.model import Disk, Partition
+from builder.recipe.disk import Disk, Partition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from builder.recipe.model import DataClass, Recipe
+from builder.recipe.disk import DataClass
+from builder.recipe.model import Recipe
 from builder.recipe.tree import Keys
 
 

@@ -6,202 +6,26 @@ Rules that concern several keys at once live in `semantics`.
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
+from builder.recipe.content import ContentSource
+from builder.recipe.disk import Disk
 from builder.recipe.shapes import (
     AbsolutePath,
-    AptPackage,
-    ChannelIdOrToken,
     Choice,
-    LanguageCode,
-    Mode,
     Name,
-    NodeId,
     ParameterName,
     Part,
     Port,
     Shape,
-    Size,
-    SizeOrFit,
     StickKey,
     TextNumberOrTruth,
     UnitName,
-    UserName,
 )
+from builder.recipe.software import Base, Overlay, Packages, Units, User
 from builder.recipe.waiver import Audit
-from builder.units import parse_size
-
-
-class DataClass(StrEnum):
-    """What may happen to data when a device is repaired, updated or reset."""
-
-    SYSTEM = "system"
-    CONTENT = "content"
-    VALUABLE = "valuable"
-    DISPOSABLE = "disposable"
-
-
-class FileSystem(StrEnum):
-    """The file systems that Satchel can make from a tree."""
-
-    VFAT = "vfat"
-    EXT4 = "ext4"
-    BTRFS = "btrfs"
-
-
-class Base(Part):
-    """The distribution that everything stands on."""
-
-    distribution: Literal["debian"] = "debian"
-    """The distribution."""
-    suite: Literal["trixie"] = "trixie"
-    """The release; trixie is Debian 13."""
-    architecture: Literal["amd64"] = "amd64"
-    """The processor architecture of the device."""
-    components: tuple[Literal["main", "contrib", "non-free", "non-free-firmware"], ...] = ("main",)
-    """Parts of the archive to take packages from."""
-    mirror: str | None = None
-    """Address of a package mirror. Left out, the tools choose the distribution's default."""
-
-
-class PipApplication(Part):
-    """A Python application in a virtual environment of its own."""
-
-    venv: AbsolutePath
-    """Where the environment lies on the device."""
-    requirements: str
-    """A requirements file, beside the file that names it; every line is pinned with `--hash`."""
-    remove: tuple[str, ...] = ()
-    """Patterns of files in the environment's site-packages to leave out, such as `kolibri/dist/cext`."""
-
-
-class Packages(Part):
-    """Software by package manager."""
-
-    apt: tuple[AptPackage, ...] = ()
-    """Debian packages. Recommended packages are not pulled in; name what you want."""
-    pip: tuple[PipApplication, ...] = ()
-    """Python applications."""
-
-
-class User(Part):
-    """An account on the device. No account has a password in the image."""
-
-    name: UserName
-    """The login name."""
-    system: bool = False
-    """A service account: no login shell, an id below 1000."""
-    home: AbsolutePath | None = None
-    """The home directory; made only for people, not for service accounts."""
-    groups: tuple[str, ...] = ()
-    """Further groups, such as `sudo`."""
-    shell: AbsolutePath | None = None
-    """The login shell; `/bin/bash` for people and `/usr/sbin/nologin` for services when left out."""
-    authorized_keys: tuple[str, ...] = ()
-    """Public SSH keys that may log in as this user."""
-    console_password: bool = False
-    """Give this user the device's own random password at first boot, for use on the console only."""
-
-
-class Ownership(Part):
-    """Owner and mode for the files of an overlay that match a pattern; later entries win."""
-
-    match: str
-    """A glob pattern over the path on the device without its first slash: `usr/lib/satchel/*`, `etc/**`."""
-    mode: Mode | None = None
-    """Permission bits, such as `"0755"`."""
-    owner: str | None = None
-    """A user name of the image."""
-    group: str | None = None
-    """A group name of the image."""
-
-
-class Overlay(Part):
-    """A directory under overlays/ whose files go into the image.
-
-    Ownership and modes are declared here and never inherited from the checkout: root, 0644 for files, 0755 for
-    directories. A file that ends in `.j2` is rendered with `recipe` and `params` and loses that ending.
-    """
-
-    name: Name
-    """The directory under overlays/."""
-    ownership: tuple[Ownership, ...] = ()
-    """Exceptions from root, 0644 and 0755."""
-
-
-class Units(Part):
-    """What systemd starts."""
-
-    enable: tuple[UnitName, ...] = ()
-    """Units to enable."""
-    mask: tuple[UnitName, ...] = ()
-    """Units that must never start."""
-
-
-class Subvolume(Part):
-    """A btrfs subvolume."""
-
-    name: Annotated[str, Shape(r"@[a-z0-9-]*", "a subvolume name such as @home")]
-    """Its name, by custom beginning with `@`."""
-    mount: AbsolutePath
-    """Where it is mounted on the device."""
-    data: DataClass
-    """What may happen to the data in it."""
-    options: tuple[str, ...] = ()
-    """Mount options besides those of the partition."""
-
-
-class Partition(Part):
-    """One partition of the disk, in the order of the disk."""
-
-    name: Name
-    """The partition's name, also in the partition table."""
-    type: Literal["bios-boot", "esp", "linux"] = "linux"
-    """`bios-boot` holds GRUB's core for legacy BIOS, `esp` is the EFI system partition."""
-    size: SizeOrFit
-    """A size such as `3GiB`, or `fit`: as large as what goes into it, plus `free`."""
-    free: Size | None = None
-    """Room to leave free in a partition with `size: fit`."""
-    min: Size | None = None
-    """Never smaller than this, for a partition with `size: fit`."""
-    grow: bool = False
-    """Grow to the end of the disk at first boot; only the last partition can."""
-    filesystem: FileSystem | None = None
-    """The file system; none for `bios-boot`."""
-    label: Annotated[str, StringConstraints(min_length=1, max_length=16)] | None = None
-    """The file system's label; for vfat at most 11 characters."""
-    mount: AbsolutePath | None = None
-    """Where it is mounted on the device; a btrfs with subvolumes has mount points there instead."""
-    options: tuple[str, ...] = ()
-    """Mount options."""
-    data: DataClass = DataClass.SYSTEM
-    """What may happen to the data in it."""
-    compress: Annotated[str, Shape(r"zstd:([1-9]|1[0-5])", "a compression from zstd:1 to zstd:15")] | None = None
-    """Compression of a btrfs, in the image and on the device, such as `zstd:3`."""
-    subvolumes: tuple[Subvolume, ...] = ()
-    """Subvolumes of a btrfs."""
-
-
-class Disk(Part):
-    """The disk that a card or a hard disk will carry."""
-
-    table: Literal["gpt"] = "gpt"
-    """The partition table."""
-    boot: Annotated[tuple[Literal["uefi", "bios"], ...], Field(min_length=1)] = ("uefi", "bios")
-    """The firmware that the one image boots on."""
-    cmdline: tuple[str, ...] = ()
-    """Kernel parameters besides `root=` and those that begin with `satchel.`."""
-    card: Size = parse_size("7.2 GB")
-    """The smallest card that the image must fit on. The default is what cards sold as "8 GB" really hold at least."""
-    own_ids: bool = False
-    """Give each device a disk GUID, PARTUUIDs and file-system UUIDs of its own before it mounts anything for the first
-    time. Its file systems are then known by the names of their partitions, as `/dev/satchel/NAME`. Needs the overlay
-    `own-disk`."""
-    partitions: Annotated[tuple[Partition, ...], Field(min_length=1)]
-    """The partitions, in order."""
 
 
 class Sticks(Part):
@@ -231,71 +55,6 @@ class Kolibri(Part):
     """Let Kolibri report statistics to its makers whenever it finds the Internet."""
     sticks: Sticks = Sticks()
     """Content sticks."""
-
-
-class DemoChannel(Part):
-    """The channel that Satchel makes itself: small, real, the same bytes every time."""
-
-    languages: Annotated[tuple[Literal["en", "fr", "es", "sw"], ...], Field(min_length=1)] = ("en", "fr")
-    """Languages to make the resources in."""
-    lessons: Annotated[int, Field(ge=1, le=500)] = 12
-    """Number of lessons for each language; each is an HTML5 app and a document."""
-
-
-class ChannelSource(Choice):
-    """Somewhere that channels come from; exactly one of its keys is given."""
-
-    drive: str | None = None
-    """A drive that Kolibri exported to, its KOLIBRI_DATA folder or a content directory; relative to the file that names
-    it."""
-    home: str | None = None
-    """The home of a Kolibri, running or not: a directory such as `~/.kolibri`, or `ssh://USER@HOST/DIRECTORY`."""
-    archive: str | None = None
-    """A tar or zip file of any of these directories; relative to the file that names it."""
-    server: Annotated[str, Shape(r"https?://[^\s/]+(/\S*)?", "an address such as http://192.168.1.5:8080")] | None = (
-        None
-    )
-    """Kolibri Studio, or any Kolibri in reach."""
-
-
-class Channels(Part):
-    """Channels, or parts of them, from one or more sources."""
-
-    ids: tuple[ChannelIdOrToken, ...] = ()
-    """Channel ids, or tokens that the first server understands; left out, all that the first source has."""
-    sources: Annotated[tuple[ChannelSource, ...], Field(min_length=1)]
-    """Where they come from: the first that has a channel says what it is, and each next one is asked for files that
-    those before it lack or spoil."""
-    include: tuple[NodeId, ...] = ()
-    """Ids of topics or resources to take; everything when left out. Only with a single channel."""
-    exclude: tuple[NodeId, ...] = ()
-    """Ids of topics or resources to leave out. Only with a single channel."""
-    languages: tuple[LanguageCode, ...] = ()
-    """Take only resources in these languages, such as `sw` or `pt-BR`, and those that name none."""
-    unrenderable: bool = False
-    """Take resources, too, that Kolibri has no viewer for."""
-    thumbnails: Literal["needed", "all"] = "needed"
-    """Pictures of resources that are not taken: `all` brings them, too."""
-
-
-class Files(Part):
-    """A tree of plain files, such as a library of PDF or ZIM files; needs no Kolibri."""
-
-    tree: str
-    """A directory, or a tar or zip file of what is in one; relative to the file that names it."""
-    to: AbsolutePath
-    """Where it lies on the device, on a partition with content."""
-
-
-class ContentSource(Choice):
-    """One piece of content; exactly one of its keys is given."""
-
-    demo: DemoChannel | None = None
-    """The channel that Satchel makes itself."""
-    channels: Channels | None = None
-    """Channels from drives, archives, other Kolibris or the Internet."""
-    files: Files | None = None
-    """Plain files, for which no Kolibri is needed."""
 
 
 Language = Literal[

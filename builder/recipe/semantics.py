@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from builder.recipe.disk import DataClass
 from builder.recipe.finding import Finding, Rule, mounted, repeated
-from builder.recipe.model import DataClass, Recipe
+from builder.recipe.model import Recipe
 from builder.recipe.params import value_of
 from builder.recipe.problems import suggest
 from builder.recipe.semantics_disk import DISK_RULES

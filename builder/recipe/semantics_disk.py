@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from builder.recipe.disk import FileSystem, Partition
 from builder.recipe.finding import Finding, Rule, mounted, repeated
-from builder.recipe.model import FileSystem, Partition, Recipe
+from builder.recipe.model import Recipe
 from builder.recipe.problems import nearest
 from builder.recipe.tree import Keys
 from builder.units import ALIGNMENT, MIB, align_up, format_size

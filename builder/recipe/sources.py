@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from builder.errors import Problem
+from builder.recipe.content import ChannelSource
 from builder.recipe.load import Loaded
-from builder.recipe.model import ChannelSource
 from builder.recipe.problems import nearest, reading_order, shown, suggest
 from builder.recipe.tree import Keys
 

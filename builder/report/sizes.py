@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from builder.manifest import Manifest
-from builder.recipe.model import DataClass
+from builder.recipe.disk import DataClass
 from builder.report.facts import Share
 
 _OPAQUE: Final = ("user.overlay.opaque", "trusted.overlay.opaque")

@@ -14,7 +14,7 @@ from typing import BinaryIO, assert_never
 from builder.disk.image import DiskImage, disk_image
 from builder.errors import ArtifactError
 from builder.manifest import DiskRecord
-from builder.recipe.model import FileSystem
+from builder.recipe.disk import FileSystem
 from builder.report.facts import Usage
 
 

@@ -27,8 +27,8 @@ from builder.lock.text import yaml_word
 from builder.options import Verbs
 from builder.progress import reporter_for
 from builder.recipe.append import with_content
+from builder.recipe.content import ChannelSource
 from builder.recipe.load import load_recipe
-from builder.recipe.model import ChannelSource
 from builder.recipe.problems import shown
 from builder.verbs.content_common import amount, count
 from builder.verbs.content_export import export_pieces, tell_exported

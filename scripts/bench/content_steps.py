@@ -32,7 +32,7 @@ from builder.kolibri.selection import Choice
 from builder.lock.text import read_lock
 from builder.plan.layout import plan_layout
 from builder.progress import Reporter
-from builder.recipe.model import Disk
+from builder.recipe.disk import Disk
 
 SEED: Final = UUID("1bd1b3d4-6d1e-4a50-8c1e-7a3a3f0ee001")
 

@@ -19,7 +19,7 @@ from builder.identity.place import find_place
 from builder.identity.seed_file import EMPTY
 from builder.manifest import Manifest, read_manifest
 from builder.progress import Reporter
-from builder.recipe.model import FileSystem
+from builder.recipe.disk import FileSystem
 from builder.units import MIB
 
 ENDINGS = (".img", ".img.zst", ".img.bmap", ".lock", ".cdx.json")

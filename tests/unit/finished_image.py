@@ -8,8 +8,8 @@ from uuid import UUID
 from builder.host.places import RECIPES
 from builder.lock.model import Content, Deb, Lock, Wheel
 from builder.manifest import ChannelRecord, DiskRecord, FileRecord, Manifest, Package, PartitionRecord
+from builder.recipe.disk import DataClass, FileSystem
 from builder.recipe.load import load_recipe
-from builder.recipe.model import DataClass, FileSystem
 from builder.units import GIB, MIB
 
 DATE = 1_795_268_684

@@ -71,8 +71,9 @@ STARTS_PROGRAMS = ("host/", "boot/process.py")
 """Where other programs may be started."""
 
 PURE = (
-    *("plan", "units.py", "errors.py", "disk/partuuid.py", "recipe/model.py", "recipe/shapes.py", "recipe/waiver.py"),
-    *("recipe/semantics.py", "recipe/semantics_disk.py", "ledger/chain.py", "ledger/history.py", "ledger/export.py"),
+    *("plan", "units.py", "errors.py", "disk/partuuid.py", "recipe/model.py", "recipe/software.py", "recipe/disk.py"),
+    *("recipe/content.py", "recipe/shapes.py", "recipe/waiver.py", "recipe/semantics.py", "recipe/semantics_disk.py"),
+    *("ledger/chain.py", "ledger/history.py", "ledger/export.py"),
     *("flash/gpt.py", "flash/overlay.py", "flash/chunk.py", "flash/choosing.py", "flash/keeping.py"),
 )
 """No files, processes, clock, random numbers or environment."""

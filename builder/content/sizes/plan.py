@@ -11,7 +11,8 @@ from builder.content.laying import will_lie
 from builder.content.trees.listing import Listing
 from builder.disk.ext4_size import Coming, geometry, measure_files
 from builder.kolibri.channels import Channel, ContentFile
-from builder.recipe.model import FileSystem, Partition, Recipe
+from builder.recipe.disk import FileSystem, Partition
+from builder.recipe.model import Recipe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

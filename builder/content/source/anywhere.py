@@ -7,7 +7,7 @@ from pathlib import Path
 from builder.content.source.opening import open_source
 from builder.content.source.source import Source
 from builder.errors import PlanError
-from builder.recipe.model import ChannelSource
+from builder.recipe.content import ChannelSource
 
 _HOME = "db.sqlite3"
 

@@ -11,7 +11,7 @@ from builder.content.source.home import open_home
 from builder.content.source.server import ServerSource
 from builder.content.source.source import Source
 from builder.content.source.ssh import open_far_home
-from builder.recipe.model import ChannelSource
+from builder.recipe.content import ChannelSource
 
 
 def open_source(where: ChannelSource, at: Callable[[str], Path]) -> Source:

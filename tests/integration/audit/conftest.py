@@ -13,7 +13,7 @@ from builder.disk.extents import copy_extent, data_extents
 from builder.host.sandbox import Mount
 from builder.host.tools import WORK, Tools, ensure_lab
 from builder.progress import Reporter
-from builder.recipe.model import FileSystem
+from builder.recipe.disk import FileSystem
 from builder.units import MIB
 
 ESP = ImagePartition(

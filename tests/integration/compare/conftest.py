@@ -19,7 +19,7 @@ from builder.disk.table import write_table
 from builder.disk.vfat import make_vfat
 from builder.manifest import ON_ESP, DiskRecord, Manifest, Package, PartitionRecord
 from builder.plan.layout import Layout, PlacedPartition
-from builder.recipe.model import DataClass, Subvolume
+from builder.recipe.disk import DataClass, Subvolume
 from builder.units import MIB
 from tests.integration.conftest import _run_inside
 from tests.integration.disk.disk_bench import EPOCH, HIDDEN, Bench

@@ -17,8 +17,8 @@ from builder.host.sandbox import Mount
 from builder.host.tools import Tools, ensure_lab, ensure_workshop, find_workshop
 from builder.plan.layout import Layout, PlacedPartition, plan_layout
 from builder.progress import Reporter
+from builder.recipe.disk import Disk
 from builder.recipe.load import load_recipe
-from builder.recipe.model import Disk
 from builder.supply import RecipeSupply
 
 SEED = UUID("1bd1b3d4-6d1e-4a50-8c1e-7a3a3f0ee001")

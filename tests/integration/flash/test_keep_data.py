@@ -23,7 +23,7 @@ from builder.flash.plain_file import PlainFile
 from builder.flash.pulse import Pulse
 from builder.flash.source.spool import Room, Spool
 from builder.manifest import DiskRecord, PartitionRecord
-from builder.recipe.model import DataClass, Subvolume
+from builder.recipe.disk import DataClass, Subvolume
 
 from .images import table_of
 

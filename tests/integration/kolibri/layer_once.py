@@ -20,8 +20,8 @@ from builder.layers.content import ContentLayer, content_mount
 from builder.layers.kolibri import KolibriLayer
 from builder.layers.site import Site
 from builder.progress import Reporter
+from builder.recipe.content import ContentSource, DemoChannel
 from builder.recipe.load import load_recipe
-from builder.recipe.model import ContentSource, DemoChannel
 
 from .kolibri_device import EPOCH
 

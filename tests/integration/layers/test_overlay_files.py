@@ -13,7 +13,7 @@ from builder.layers.overlay import OverlayLayer
 from builder.layers.site import Site
 from builder.progress import Reporter
 from builder.recipe.load import load_recipe
-from builder.recipe.model import Overlay, Ownership
+from builder.recipe.software import Overlay, Ownership
 
 
 def site(tree: Path) -> Site:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from builder.audit.mounts import Identity, find_places, parse_fstab, resolve
-from builder.recipe.model import FileSystem
+from builder.recipe.disk import FileSystem
 
 
 def partition(name: str, number: int, filesystem: FileSystem, **names: str) -> Identity:

@@ -12,7 +12,8 @@ from builder.audit.facts import BuildHost
 from builder.audit.partition import ImagePartition
 from builder.audit.reader import everything_but, only
 from builder.errors import ArtifactError
-from builder.recipe.model import FileSystem, Recipe
+from builder.recipe.disk import FileSystem
+from builder.recipe.model import Recipe
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOURS technician"
 RECIPE = Recipe.model_validate(

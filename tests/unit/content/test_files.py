@@ -27,8 +27,8 @@ from builder.errors import ArtifactError, PlanError
 from builder.host.places import RECIPES
 from builder.layers.files import lay_files
 from builder.manifest import portable
+from builder.recipe.content import ContentSource, Files
 from builder.recipe.load import load_recipe
-from builder.recipe.model import ContentSource, Files
 
 NAMES = ("Ψυχή.pdf", "المدرسة", "শিক্ষা 📚👩🏽‍🔬", "two\nlines", "tab\tand 'quotes' \"\\", " spaces ", "u\u2028v", "-rf")
 

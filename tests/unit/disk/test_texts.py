@@ -16,7 +16,7 @@ from builder.disk.publish import Range
 from builder.disk.seekable import seek_table
 from builder.disk.table import sfdisk_script
 from builder.plan.layout import plan_layout
-from builder.recipe.model import Disk
+from builder.recipe.disk import Disk
 
 OPTIONS = "root=UUID=0ff1ce rootflags=subvol=@ rw quiet"
 

@@ -14,8 +14,9 @@ from builder.layers.content import ContentLayer
 from builder.layers.files import FilesLayer
 from builder.layers.kolibri import KolibriLayer
 from builder.lock.model import LockedChannel, LockedTree
+from builder.recipe.content import ContentSource, Files
 from builder.recipe.load import Loaded, load_recipe
-from builder.recipe.model import ContentSource, Files, Recipe
+from builder.recipe.model import Recipe
 
 LOADED = load_recipe(RECIPES / "kolibri-pc.yml")
 

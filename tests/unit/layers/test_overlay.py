@@ -7,7 +7,7 @@ import pytest
 from builder.errors import BuildFailed
 from builder.layers.overlay import OverlayLayer
 from builder.recipe.load import Loaded, load_recipe
-from builder.recipe.model import Overlay, Ownership
+from builder.recipe.software import Overlay, Ownership
 
 RECIPE = """\
 version: 1

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from builder.errors import PlanError
 from builder.plan.layout import GPT_SECTORS, plan_layout, render
-from builder.recipe.model import Disk, Partition
+from builder.recipe.disk import Disk, Partition
 from builder.units import ALIGNMENT, GIB, MIB, SECTOR
 
 SEED = UUID("6f0c52a5-2f8e-4d5a-9b1e-0d4a3f0b8c11")

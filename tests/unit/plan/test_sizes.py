@@ -8,7 +8,7 @@ from builder.plan.cards import CARDS
 from builder.plan.layout import plan_layout
 from builder.plan.need import Amount, Store, disks
 from builder.plan.sizes import sizes_of
-from builder.recipe.model import Disk
+from builder.recipe.disk import Disk
 from builder.units import GIB, MIB, SECTOR
 
 SEEN = {"8 GB": 15_118_440, "16 GB": 30_031_250, "32 GB": 60_062_500, "64 GB": 120_164_352, "128 GB": 240_254_976}
