@@ -177,18 +177,6 @@ def missing_files(directory: Path, channel: Channel) -> tuple[str, ...]:
     return tuple(problems)
 
 
-def damaged_files(directory: Path, channel: Channel) -> tuple[str, ...]:
-    """Sentences about files whose bytes do not have the MD5 that they are named by. Reads all of them."""
-    content = content_directory(directory)
-    problems = []
-    for file in channel.files:
-        with (content / file.path).open("rb") as stream:
-            found = hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-        if found != file.md5:
-            problems.append(f"{file.path} has MD5 {found}")
-    return tuple(problems)
-
-
 def _manifest(content: Path) -> dict[str, frozenset[str]]:
     """Node ids that the source offers, by channel; a channel that is not named there is offered whole."""
     path = content / "manifest.json"

@@ -17,8 +17,9 @@ from builder.content.stick.manifest import FILES, MANIFEST, SIGNATURE
 from builder.content.stick.writing import Order, write_stick
 from builder.errors import ArtifactError, PlanError, UsageError
 from builder.host.places import REPOSITORY
-from builder.kolibri.channels import Channel, damaged_files, find_channels
+from builder.kolibri.channels import Channel, find_channels
 from builder.progress import Reporter
+from tests.damaged import damaged_files
 
 
 @pytest.fixture(scope="session")
@@ -73,7 +74,7 @@ def test_what_is_there_and_right_is_not_written_again(drive: tuple[Path, Channel
     spoiled.write_bytes(bytes(spoiled.stat().st_size))
     inodes = [path.stat().st_ino for path in others]
     write_stick(order(drive[0], key), tmp_path, Reporter())
-    assert damaged_files(tmp_path, drive[1]) == ()
+    assert damaged_files(tmp_path, drive[1]) == []
     assert [path.stat().st_ino for path in others] == inodes
     assert [path.name for path in tmp_path.rglob(".*")] == []
 
@@ -138,7 +139,7 @@ def test_an_image_holds_a_sound_file_system_with_everything(
     assert _said("blkid", "-p", "-o", "value", "-s", "LABEL", inside).strip() == "SATCHELCONT"
     subprocess.run(("debugfs", "-R", f"rdump / {tmp_path}", inside), check=True, capture_output=True)
     assert find_channels(tmp_path) == (drive[1],)
-    assert damaged_files(tmp_path, drive[1]) == ()
+    assert damaged_files(tmp_path, drive[1]) == []
     assert (tmp_path / SIGNATURE).stat().st_size == 64
     again = satchel("stick", drive[0], "--to", image, "--key", key)
     assert again.returncode == 10, again.stderr
