@@ -8,12 +8,12 @@ import sys
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Barrier
 
 import pytest
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import Engine, create_engine, make_url, text
 
 from builder.errors import LedgerError
 from builder.host.places import REPOSITORY
@@ -35,6 +35,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         running = pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
         yield running.get_uri()
         running.cleanup()
+
+
+@contextmanager
+def engine_of(server: str, *, alone: bool = False) -> Iterator[Engine]:
+    """Ask the server past the ledger; `alone` for what is no part of a transaction."""
+    url = make_url(server).set(drivername="postgresql+psycopg")
+    engine = create_engine(url, isolation_level="AUTOCOMMIT") if alone else create_engine(url)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
 
 
 def station(server: str, sites: Path, name: str) -> subprocess.Popen[str]:
@@ -78,7 +89,6 @@ def test_no_two_stations_give_the_same_row_away(server: str, tmp_path: Path) -> 
 
 
 def test_stations_that_begin_in_one_moment_make_one_ledger(server: str) -> None:
-    engine = create_engine(server.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT")
     together = Barrier(len(STATIONS))
 
     def begin(url: str, name: str) -> list[str]:
@@ -87,13 +97,12 @@ def test_stations_that_begin_in_one_moment_make_one_ledger(server: str) -> None:
             ledger.add("ended", "an attempt", {"result": "failed"})
             return ledger.faults()
 
-    with ThreadPoolExecutor(len(STATIONS)) as pool:
+    with engine_of(server, alone=True) as engine, ThreadPoolExecutor(len(STATIONS)) as pool:
         for number in range(10):
             with engine.connect() as connection:
                 connection.execute(text(f"create database new{number}"))
             url = make_url(server).set(database=f"new{number}").render_as_string(hide_password=False)
             assert list(pool.map(begin, [url] * len(STATIONS), STATIONS)) == [[]] * len(STATIONS)
-    engine.dispose()
 
 
 def test_a_hand_in_the_database_is_seen_here_too(server: str) -> None:
@@ -101,11 +110,9 @@ def test_a_hand_in_the_database_is_seen_here_too(server: str) -> None:
         ledger.add("ended", "an attempt", {"result": "failed"})
         head = ledger.head()
         assert head is not None
-        engine = create_engine(server.replace("postgresql://", "postgresql+psycopg://"))
-        with engine.begin() as connection:
+        with engine_of(server) as engine, engine.begin() as connection:
             change = "update satchel_entries set operator = 'Eve' where number = :number"
             connection.execute(text(change), {"number": head[0]})
-        engine.dispose()
         assert ledger.faults() == [f"entry {head[0]} was changed after it was written"]
 
 
