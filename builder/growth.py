@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -18,10 +18,12 @@ from builder.host.places import remove_tree
 from builder.host.pool import Pool
 from builder.host.store import Store
 from builder.host.tools import Tools, find_workshop
-from builder.layers import Layer, Site, layers_of
+from builder.layers import Layer, Site, layers_of, layers_of_image
 from builder.lock.model import Lock, Locked
+from builder.nested import NestedImage, loaded_of_image
 from builder.plan.layers import PlannedLayer, plan_layers
 from builder.progress import Reporter
+from builder.recipe.containers import BuiltImage
 from builder.recipe.load import Loaded
 from builder.together import Job, together
 
@@ -34,6 +36,8 @@ class Growth:
     planned: tuple[PlannedLayer, ...]
     store: Store
     lock: Lock
+    images: tuple[Growth, ...] = ()
+    """What the images of containers are made of that are built here."""
 
     @property
     def key(self) -> str:
@@ -41,12 +45,31 @@ class Growth:
         return self.planned[-1].key
 
     def stack(self) -> tuple[Path, ...]:
-        """The directories of all layers, which must be made already.
+        """The directories of the layers that the system's tree is made of, which must be made already.
 
         Raises:
             BuildFailed: one is not in the cache.
         """
-        found: list[Path] = []
+        outside = {layer.name for layer in self.layers if layer.outside}
+        return tuple(tree for layer, tree in self.trees() if layer.name not in outside)
+
+    def outside(self, mount: str) -> Path | None:
+        """The tree that alone becomes the partition with this mount point, if there is one.
+
+        Raises:
+            BuildFailed: as `stack` does.
+        """
+        outside = {layer.name for layer in self.layers if layer.outside}
+        candidates = (tree for layer, tree in self.trees() if layer.name in outside)
+        return next((tree for tree in candidates if (tree / mount.lstrip("/")).is_dir()), None)
+
+    def trees(self) -> tuple[tuple[PlannedLayer, Path], ...]:
+        """All layers with their directories.
+
+        Raises:
+            BuildFailed: one is not in the cache.
+        """
+        found: list[tuple[PlannedLayer, Path]] = []
         for layer in self.planned:
             entry = self.store.find(layer.key)
             if entry is None:
@@ -54,7 +77,7 @@ class Growth:
                     f"the layer {layer.name} left the cache while it was needed",
                     hint="build again; if it happens again, give the cache more room by SATCHEL_CACHE_SIZE",
                 )
-            found.append(entry.path / "tree")
+            found.append((layer, entry.path / "tree"))
         return tuple(found)
 
     @contextmanager
@@ -70,8 +93,43 @@ def plan_growth(loaded: Loaded, lock: Lock, *, overlays: Path, foundation: str) 
     Args:
         foundation: What all layers depend on: the identity of the workshop.
     """
-    store = Store("layers", user=loaded.recipe.name)
-    layers = layers_of(loaded, lock, overlays=overlays)
+    images = {
+        image.name: _plan_image(loaded, lock, image.name, image.build, overlays=overlays, foundation=foundation)
+        for image in (loaded.recipe.containers.images if loaded.recipe.containers else ())
+        if image.build
+    }
+    built = {name: nested for name, (nested, _) in images.items()}
+    layers = layers_of(loaded, lock, overlays=overlays, built=built)
+    growth = _plan(layers, lock, user=loaded.recipe.name, foundation=foundation)
+    return replace(growth, images=tuple(inner for _, inner in images.values()))
+
+
+def _plan_image(
+    loaded: Loaded, lock: Lock, name: str, asked: BuiltImage, *, overlays: Path, foundation: str
+) -> tuple[NestedImage, Growth]:
+    recipe = loaded.recipe
+    part = lock.of_image(name)
+    layers = layers_of_image(loaded_of_image(loaded, asked), part, overlays=overlays)
+    growth = _plan(layers, part, user=recipe.name, foundation=foundation)
+
+    def grown(tools: Tools, reporter: Reporter) -> tuple[Path, ...]:
+        grow(growth, tools=tools, reporter=reporter)
+        return tuple(tree for _, tree in growth.trees())
+
+    nested = NestedImage(
+        name=name,
+        asked=asked,
+        architecture=recipe.base.architecture,
+        epoch=lock.date,
+        planned=growth.planned,
+        grown=grown,
+        recipe=recipe.name,
+    )
+    return nested, growth
+
+
+def _plan(layers: tuple[Layer, ...], lock: Lock, *, user: str, foundation: str) -> Growth:
+    store = Store("layers", user=user)
     described = [(layer.name, layer.parts()) for layer in layers]
     apart = {layer.name for layer in layers if layer.apart}
     planned = plan_layers(described, foundation=foundation, known=store.entries(), apart=apart)
@@ -89,6 +147,10 @@ def needed_files(growth: Growth) -> Iterator[Locked]:
     yield from (wheel for wheel in lock.wheels if f"pip {wheel.venv}" in missing)
     if "content" in missing:
         yield from lock.channels
+    if missing & {"containers", "quadlets"}:
+        yield from lock.blobs
+        for image in growth.images:
+            yield from needed_files(image)
     # The listing alone is needed, too, when the partition is compared with it.
     if "files" in missing or Pool().missing(lock.trees):
         yield from lock.trees
@@ -116,9 +178,9 @@ def _grow(growth: Growth, *, tools: Tools, reporter: Reporter) -> None:
             build=partial(_make, layer, below, tools=tools, epoch=growth.lock.date, reporter=reporter),
             reporter=reporter,
             detail="" if planned.reused else planned.reason,
-            linked=layer.apart,
+            linked=layer.apart and not layer.outside,
         )
-        below = (*below, entry.path / "tree")
+        below = below if layer.outside else (*below, entry.path / "tree")
 
 
 def _make(

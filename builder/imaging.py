@@ -29,6 +29,7 @@ from builder.host.places import code_below
 from builder.host.pool import Pool
 from builder.host.store import Store
 from builder.host.tools import Tools
+from builder.layers.containers import nested_subvolumes
 from builder.layers.system import hidden_below, mount_source
 from builder.lock.trees import locked_listing
 from builder.own_code import OF_PARTITIONS
@@ -219,9 +220,15 @@ class Imaging:
             case FileSystem.BTRFS:
                 subvolumes = {subvolume.name: self._source(subvolume.mount) for subvolume in described.subvolumes}
                 whole = {"": self._source(placed.mount)}
-                compress = described.compress
-                epoch = self._date_of(described)
-                btrfs.make_btrfs(self.tools, subvolumes or whole, placed, out=out, epoch=epoch, compress=compress)
+                btrfs.make_btrfs(
+                    self.tools,
+                    subvolumes or whole,
+                    placed,
+                    out=out,
+                    epoch=self._date_of(described),
+                    compress=described.compress,
+                    nested=nested_subvolumes(whole[""].path) if described.mount else (),
+                )
             case None:
                 raise AssertionError
 
@@ -231,6 +238,9 @@ class Imaging:
             empty = self.scratch / "empty"
             empty.mkdir(exist_ok=True)
             return Source(path=empty)
+        outside = self.growth.outside(mount)
+        if outside is not None:
+            return Source(path=outside / mount.lstrip("/"))
         return Source(path=self.tree / mount.lstrip("/"), hidden=hidden_below(self.recipe, mount))
 
     def _out(self, placed: PlacedPartition) -> Path:
@@ -257,9 +267,9 @@ class Imaging:
 
 def _touching(growth: Growth, mount: str) -> dict[str, str]:
     """The keys of the layers that changed something at or below a mount point, by parts' names."""
-    made = zip(growth.planned, growth.stack(), strict=True)
     # lexists: a layer that removed the directory left a device node in its place.
-    return {f"layer {layer.name}": layer.key for layer, tree in made if os.path.lexists(tree / mount.lstrip("/"))}
+    below = mount.lstrip("/")
+    return {f"layer {layer.name}": layer.key for layer, tree in growth.trees() if os.path.lexists(tree / below)}
 
 
 def _esp(layout: Layout) -> PlacedPartition:

@@ -120,7 +120,7 @@ class Maker:
         return sum_whole(image, imaging.whole(layout, pieces, image), recipe.outputs, reporter=self.reporter)
 
     def _layers(self) -> list[tuple[str, Path]]:
-        return [(layer.name, tree) for layer, tree in zip(self.growth.planned, self.growth.stack(), strict=True)]
+        return [(layer.name, tree) for layer, tree in self.growth.trees()]
 
     def _write_report(self, directory: Path, manifest: Manifest, shares: Sequence[Share]) -> None:
         """The page for people. It tells of this build on this machine, so nothing that can be made again names it."""

@@ -25,7 +25,7 @@ from cyclonedx.output import make_outputter
 from cyclonedx.schema import OutputFormat, SchemaVersion
 from packageurl import PackageURL
 
-from builder.lock.model import Deb, Lock, Wheel
+from builder.lock.model import Deb, Lock, LockedImage, Wheel
 from builder.manifest import ChannelRecord, Manifest, Package
 from builder.plan.keys import seed_of
 
@@ -48,7 +48,12 @@ def sbom(manifest: Manifest, lock: Lock) -> str:
         lock: The files that its packages came from; a package that the lock does not name is listed without a hash.
     """
     image = _image(manifest, lock)
-    components = [_system(manifest), *_packages(manifest, lock), *map(_channel, manifest.content)]
+    components = [
+        _system(manifest),
+        *_packages(manifest, lock),
+        *map(_channel, manifest.content),
+        *map(_container, lock.images),
+    ]
     bom = Bom(
         serial_number=uuid5(seed_of(manifest.recipe.name), _image_digest(manifest) or manifest.lock),
         metadata=BomMetaData(
@@ -145,6 +150,20 @@ def _component(
         purl=purl,
         hashes=_hashes(locked.sha256 if locked else None),
         properties=_properties({**lock_facts, **facts}),
+    )
+
+
+def _container(image: LockedImage) -> Component:
+    """What it is made of stands in a bill of its own, if whoever made it wrote one."""
+    name, _, tag = image.name.rpartition(":")
+    purl = PackageURL("oci", None, name.rpartition("/")[2], image.digest, {"repository_url": name, "tag": tag})
+    return Component(
+        name=name,
+        version=tag,
+        type=ComponentType.CONTAINER,
+        bom_ref=str(purl),
+        purl=purl,
+        hashes=_hashes(image.sha256),
     )
 
 

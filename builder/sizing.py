@@ -16,7 +16,7 @@ from builder.errors import PlanError
 from builder.host.pool import Pool
 from builder.kolibri.channels import Channel, ContentFile
 from builder.lock.content import fetch_channels, locked_channel
-from builder.lock.model import Deb, Locked, LockedChannel, LockedTree, Wheel
+from builder.lock.model import Blob, Deb, Locked, LockedChannel, LockedTree, Wheel
 from builder.lock.trees import fetch_trees, locked_listing
 from builder.plan.need import DiskNeed
 from builder.plan.sizes import Sizes, sizes_of
@@ -97,8 +97,8 @@ def plan_sizes(
 
 
 def missing_packages(needed: Iterable[Locked]) -> int:
-    """Bytes of packages and wheels that must be fetched before they can be used."""
-    packages = [each for each in needed if isinstance(each, Deb | Wheel)]
+    """Bytes of packages, wheels and images that must be fetched before they can be used."""
+    packages = [each for each in needed if isinstance(each, Blob | Deb | Wheel)]
     return sum(each.size_bytes for each in Pool().missing(packages))
 
 

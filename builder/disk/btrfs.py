@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -44,12 +44,13 @@ def make_btrfs(
     out: Path,
     epoch: int,
     compress: str | None = None,
+    nested: Sequence[str] = (),
 ) -> None:
     """Make `out`, a sparse file with a btrfs for the partition that holds `subvolumes`.
 
     The keys of `subvolumes` are their names; the name "" alone means a btrfs without subvolumes. `compress` is such as
-    `zstd:3`. `epoch`, seconds since 1970, is the date of everything that has none of its own, and the latest
-    that a file can have.
+    `zstd:3`. `nested` are directories, relative to the top, that become subvolumes where they lie. `epoch`, seconds
+    since 1970, is the date of everything that has none of its own, and the latest that a file can have.
 
     The file has the size of the partition, or is smaller: when only compression makes the trees fit, the file system
     must grow to its partition on the device (`x-systemd.growfs`), because mkfs.btrfs would not start at that size.
@@ -60,7 +61,7 @@ def make_btrfs(
         CommandFailed: mkfs.btrfs failed for another reason.
     """
     _refuse_crossing_links(subvolumes)
-    make = partial(_make, tools, subvolumes, partition, out=out, epoch=epoch, compress=compress)
+    make = partial(_make, tools, subvolumes, partition, out=out, epoch=epoch, compress=compress, nested=nested)
     try:
         make(size=partition.size_bytes)
     except CommandFailed as error:
@@ -113,6 +114,7 @@ def _make(
     size: int,
     epoch: int,
     compress: str | None,
+    nested: Sequence[str] = (),
     shrink: bool = False,
 ) -> None:
     assert partition.filesystem_uuid is not None
@@ -142,7 +144,7 @@ def _make(
         argv += ["--label", partition.label] if partition.label else []
         argv += ["--compress", compress] if compress else []
         argv += ["--shrink"] if shrink else []
-        for name in named:
+        for name in (*named, *nested):
             argv += ["--subvol", f"rw:{name}"]
         mounts.append(compile_library(STEADY, tools, Path(scratch)))
         env = environment(STEADY, seed=unique, epoch=epoch)

@@ -87,17 +87,40 @@ static int belongs_to_host(const char *attribute)
 	return strncmp(attribute, "security.", 9) == 0 && strcmp(attribute, "security.capability") != 0;
 }
 
+/*
+ * Only root of a machine may set the attributes by which an overlay knows what is removed; whoever is root of a namespace
+ * of users has his own kind of them. In the image they are root's: without them, what a layer of a container's image
+ * removed would be there again (Documentation/filesystems/overlayfs.rst, "User xattr").
+ */
+static const char ours[] = "user.overlay.", roots[] = "trusted.overlay.";
+
+ssize_t lgetxattr(const char *path, const char *attribute, void *value, size_t size)
+{
+	char own[XATTR_NAME_MAX + 1];
+
+	if (strncmp(attribute, roots, sizeof(roots) - 1) != 0)
+		return syscall(SYS_lgetxattr, path, attribute, value, size);
+	snprintf(own, sizeof(own), "%s%s", ours, attribute + sizeof(roots) - 1);
+	return syscall(SYS_lgetxattr, path, own, value, size);
+}
+
 /* File systems list attributes in the order in which they were set. Without room for the list, its size is the answer. */
 ssize_t llistxattr(const char *path, char *list, size_t size)
 {
-	static char found[LONGEST_LIST];
+	static char found[LONGEST_LIST], renamed[2 * LONGEST_LIST];
 	static const char *names[LONGEST_LIST / 2];
 	ssize_t length = syscall(SYS_llistxattr, path, found, sizeof(found));
 	size_t count = 0, used = 0;
+	char *next = renamed;
 
-	for (char *name = found; name < found + length; name += strlen(name) + 1)
-		if (!belongs_to_host(name))
+	for (char *name = found; name < found + length; name += strlen(name) + 1) {
+		if (strncmp(name, ours, sizeof(ours) - 1) == 0) {
+			names[count++] = next;
+			next += sprintf(next, "%s%s", roots, name + sizeof(ours) - 1) + 1;
+		} else if (!belongs_to_host(name)) {
 			names[count++] = name;
+		}
+	}
 	if (length < 0)
 		return length;
 	qsort(names, count, sizeof(*names), compare_names);

@@ -64,6 +64,12 @@ class Pool:
         with scratch(self._root.parent / "tmp", "download-") as directory:
             yield directory
 
+    def partial(self, wanted: Pooled) -> Path:
+        """Where what has arrived of a file waits for the rest, even for another run; to be handed to `take`."""
+        path = self.path(wanted.sha256)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.with_name(f"{path.name}.part")
+
     def add(self, source: Path, wanted: Pooled) -> None:
         """Take in a copy of a file.
 
@@ -76,7 +82,7 @@ class Pool:
             self.take(copy, wanted)
 
     def take(self, source: Path, wanted: Pooled) -> None:
-        """Take in a file of a `scratch` directory; it is moved.
+        """Take in a file of a `scratch` directory, or a `partial` one that is whole now; it is moved.
 
         Raises:
             ArtifactError: it is not the file that the lock names.

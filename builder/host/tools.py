@@ -47,6 +47,9 @@ PACKAGES: Final = (
 )
 """The workshop. A lock says which versions, and what they depend on."""
 
+CONTAINER_PACKAGES: Final = ("skopeo",)
+"""What the workshop has besides, where a recipe has containers."""
+
 LAB_PACKAGES: Final = (
     "bmap-tools",
     "btrfs-progs",
@@ -130,11 +133,13 @@ def ensure_workshop(debs: Sequence[Pooled], pool: Pool, reporter: Reporter) -> T
 
 def find_lab() -> Tools | None:
     """The lab, if this machine has it already."""
-    return _find(Store("lab"), key_of(_lab_parts()))
+    return _find(Store("lab"), key_of(_lab_parts(LAB_PACKAGES)))
 
 
-def ensure_lab(reporter: Reporter) -> Tools:
+def ensure_lab(reporter: Reporter, packages: Sequence[str] = LAB_PACKAGES) -> Tools:
     """The lab, made now from a mirror if this machine does not have it yet. Must run inside the namespace.
+
+    Other packages make another lab, such as that of the servers that tests speak to.
 
     Raises:
         MissingTool: the host lacks mmdebstrap or bubblewrap.
@@ -142,9 +147,9 @@ def ensure_lab(reporter: Reporter) -> Tools:
     """
 
     def build(directory: Path) -> None:
-        _bootstrap((*_LAB, f"--include={','.join(LAB_PACKAGES)}"), apt_mirror(), directory, reporter)
+        _bootstrap((*_LAB, f"--include={','.join(packages)}"), apt_mirror(), directory, reporter)
 
-    return _ensure("lab", _lab_parts(), build, f"{len(LAB_PACKAGES)} packages of Debian {SUITE}, once", reporter)
+    return _ensure("lab", _lab_parts(packages), build, f"{len(packages)} packages of Debian {SUITE}, once", reporter)
 
 
 def _workshop_parts(debs: Sequence[Pooled]) -> dict[str, str]:
@@ -152,9 +157,9 @@ def _workshop_parts(debs: Sequence[Pooled]) -> dict[str, str]:
     return {**files, "suite": SUITE, "options": " ".join(_WORKSHOP), "work": WORK}
 
 
-def _lab_parts() -> dict[str, str]:
-    """Everything that decides what is in the lab, besides the day it was made."""
-    return {"suite": SUITE, "packages": " ".join(LAB_PACKAGES), "options": " ".join(_LAB), "work": WORK}
+def _lab_parts(packages: Sequence[str]) -> dict[str, str]:
+    """Everything that decides what is in a lab, besides the day it was made."""
+    return {"suite": SUITE, "packages": " ".join(packages), "options": " ".join(_LAB), "work": WORK}
 
 
 def _names(debs: Sequence[Pooled]) -> str:

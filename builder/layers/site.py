@@ -64,6 +64,11 @@ class Layer(Protocol):
         """
         return False
 
+    @property
+    def outside(self) -> bool:
+        """Whether its tree is no part of the system's: it alone becomes the partition that is mounted there."""
+        return False
+
     def beforehand(self, *, tools: Tools, pool: Pool, reporter: Reporter) -> Mapping[str, Job[object]]:
         """What can be made beside the layers below, because it does not need them; `build` finds it in the cache."""
         return {}

@@ -58,19 +58,24 @@ class SystemLayer(Layer):
         (tree / "etc/fstab").write_text(fstab(self.recipe))
         for mount in sorted(_mount_points(self.recipe)):
             (tree / mount.lstrip("/")).mkdir(parents=True, exist_ok=True)
-        for pattern in REMOVED:
-            for path in _matching(tree, pattern):
-                remove_tree(path)
-        # systemd makes a machine id of its own where it finds an empty file.
-        (tree / "etc/machine-id").write_bytes(b"")
-        for log in (tree / "var/log").rglob("*"):
-            if log.is_file():
-                os.truncate(log, 0)
+        take_identity_out(tree)
         if (tree / "usr/lib/systemd/systemd-resolved").exists():
             (tree / "etc/resolv.conf").symlink_to("../run/systemd/resolve/stub-resolv.conf")
         if (tree / "usr/bin/dbus-daemon").exists():
             (tree / "var/lib/dbus").mkdir(parents=True, exist_ok=True)
             (tree / "var/lib/dbus/machine-id").symlink_to("/etc/machine-id")
+
+
+def take_identity_out(tree: Path) -> None:
+    """Remove and empty what only one machine may have."""
+    for pattern in REMOVED:
+        for path in _matching(tree, pattern):
+            remove_tree(path)
+    # systemd makes a machine id of its own where it finds an empty file.
+    (tree / "etc/machine-id").write_bytes(b"")
+    for log in (tree / "var/log").rglob("*"):
+        if log.is_file():
+            os.truncate(log, 0)
 
 
 def _matching(tree: Path, pattern: str) -> tuple[Path, ...]:
@@ -107,12 +112,13 @@ def mount_source(disk: Disk, partition: Partition, uuid: str | None) -> str:
 
 def _mounts(partition: Partition) -> Iterator[tuple[str, tuple[str, ...]]]:
     compress = (f"compress={partition.compress}",) if partition.compress else ()
+    # A btrfs can come smaller than its partition out of mkfs.btrfs, when only compression makes the tree fit.
     if partition.mount:
         # A worn-out data partition must not leave a server waiting for a keyboard; what needs the mount requires it.
         patient = () if partition.mount == "/" else ("nofail", "x-systemd.device-timeout=90s")
-        yield partition.mount, (*partition.options, *compress, *patient)
+        grows = ("x-systemd.growfs",) if partition.filesystem is FileSystem.BTRFS else ()
+        yield partition.mount, (*partition.options, *compress, *patient, *grows)
     for number, subvolume in enumerate(partition.subvolumes):
-        # A btrfs can come smaller than its partition out of mkfs.btrfs, when only compression makes the tree fit.
         grows = ("x-systemd.growfs",) if number == 0 else ()
         own = (f"subvol=/{subvolume.name}", *subvolume.options, *grows)
         yield subvolume.mount, (*partition.options, *compress, *own)

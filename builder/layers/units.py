@@ -32,13 +32,11 @@ class UnitsLayer(Layer):
             RecipeError: no package and no overlay brings a unit; only a tree with all packages can tell.
         """
         units, known = self.loaded.recipe.units, unit_files(site.tree)
-        problems = [
-            self.loaded.problem(
-                ("units", "enable", number), f"no package and no overlay brings {unit}", hint=_advice(unit, known)
-            )
-            for number, unit in enumerate(units.enable)
-            if _file_of(unit) not in known
-        ]
+        problems = []
+        for number, unit in enumerate(units.enable):
+            if file_of(unit) not in known:
+                message, hint = nobody_brings(unit, known)
+                problems.append(self.loaded.problem(("units", "enable", number), message, hint=hint))
         if problems:
             raise RecipeError(problems)
         for verb, names in (("enable", units.enable), ("mask", units.mask)):
@@ -51,12 +49,14 @@ def unit_files(tree: Path) -> frozenset[str]:
     return frozenset(path.name for directory in _DIRECTORIES for path in (tree / directory).glob("*.*"))
 
 
-def _file_of(unit: str) -> str:
-    """`getty@tty1.service` is made from `getty@.service`."""
+def file_of(unit: str) -> str:
+    """The file that a unit is made from: `getty@.service` for `getty@tty1.service`."""
     name, at, rest = unit.partition("@")
     return f"{name}@.{rest.rpartition('.')[2]}" if at else unit
 
 
-def _advice(unit: str, known: frozenset[str]) -> str:
+def nobody_brings(unit: str, known: frozenset[str]) -> tuple[str, str]:
+    """What to say, and to advise, of a unit whose file is not among those that are known."""
     near = get_close_matches(unit, known, n=1)
-    return f"did you mean {near[0]}?" if near else "name the package that brings it in packages.apt"
+    hint = f"did you mean {near[0]}?" if near else "name the package that brings it in packages.apt"
+    return f"no package and no overlay brings {unit}", hint

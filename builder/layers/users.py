@@ -18,7 +18,10 @@ class UsersLayer(Layer):
 
     def parts(self) -> Mapping[str, str]:
         """Each user as the recipe describes it."""
-        described = {f"user {user.name}": user.model_dump_json(exclude={"console_password"}) for user in self.users}
+        described = {
+            f"user {user.name}": user.model_dump_json(exclude={"console_password"}, exclude_none=True)
+            for user in self.users
+        }
         return {**described, "code": code_digest(UsersLayer)}
 
     def build(self, site: Site) -> None:
@@ -40,4 +43,5 @@ def _useradd(user: User) -> tuple[str, ...]:
     kind = ("--system", "--no-create-home") if user.system else ("--create-home",)
     home = ("--home-dir", user.home) if user.home else ()
     groups = ("--groups", ",".join(user.groups)) if user.groups else ()
-    return ("useradd", *kind, "--user-group", "--shell", shell, *home, *groups, user.name)
+    number = ("--uid", str(user.id)) if user.id else ()
+    return ("useradd", *kind, *number, "--user-group", "--shell", shell, *home, *groups, user.name)

@@ -1,5 +1,5 @@
 """Bring whatever a build needs of what its lock names: packages and wheels, databases of channels, listings of
-trees, and their files.
+trees, and their files; files of images.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from builder.host.pool import Pool
 from builder.lock.archive import Origin
 from builder.lock.content import fetch_channels
 from builder.lock.fetch import fetch
-from builder.lock.model import Deb, Locked, LockedChannel, LockedTree, Wheel
+from builder.lock.images import fetch_images
+from builder.lock.model import Blob, Deb, Locked, LockedChannel, LockedTree, Wheel
 from builder.lock.text import called
 from builder.lock.trees import fetch_trees
 from builder.progress import Reporter
@@ -30,8 +31,10 @@ def bring(
     wanted = tuple(needed)
     channels = [each for each in wanted if isinstance(each, LockedChannel)]
     trees = [each for each in wanted if isinstance(each, LockedTree)]
+    blobs = [each for each in wanted if isinstance(each, Blob)]
     packages = [each for each in wanted if isinstance(each, Deb | Wheel)]
     recipe = called(loaded.source)
     fetch(packages, recipe=recipe, origins=origins, pool=Pool(), offline=offline, reporter=reporter)
+    fetch_images(loaded, blobs, offline=offline, pool=Pool(), reporter=reporter)
     fetch_trees(loaded, trees, reporter=reporter)
     fetch_channels(loaded, channels, offline=offline, reporter=reporter)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from builder.lock.model import Content, Deb, Lock, LockedChannel, LockedTree, Wheel
+from builder.lock.model import Content, Deb, Lock, LockedChannel, LockedImage, LockedTree, Wheel
 from builder.units import format_size
 
 
@@ -100,7 +100,7 @@ def _changes(old: Mapping[str, tuple[str, str]], new: Mapping[str, tuple[str, st
     return tuple(sorted(changes, key=lambda change: (change.new is None, change.old is None)))
 
 
-_Piece = TypeVar("_Piece", Content, LockedChannel, LockedTree)
+_Piece = TypeVar("_Piece", Content, LockedChannel, LockedImage, LockedTree)
 _Key = TypeVar("_Key", int, str)
 
 
@@ -145,6 +145,13 @@ def _content(old: Lock | None, new: Lock) -> Iterator[str]:
         key=lambda tree: tree.source,
         told=lambda tree: ("files", _held(tree)),
         what=lambda tree: tree.sha256,
+    )
+    yield from _pieces(
+        old.images if old else (),
+        new.images,
+        key=lambda image: image.name,
+        told=lambda image: ("image", f"{image.name} ({image.digest[:19]})"),
+        what=lambda image: image.digest,
     )
 
 

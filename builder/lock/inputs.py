@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 
-from builder.host.tools import PACKAGES
+from builder.host.tools import CONTAINER_PACKAGES, PACKAGES
 from builder.lock.model import Lock
 from builder.lock.pip import PYTHON
+from builder.recipe.containers import BuiltImage, ContainerImage
 from builder.recipe.content import ContentSource
 from builder.recipe.load import Loaded
+from builder.recipe.model import Recipe
 
 
 def inputs_of(loaded: Loaded) -> dict[str, str]:
@@ -19,18 +21,37 @@ def inputs_of(loaded: Loaded) -> dict[str, str]:
     return {
         "base": " ".join((base.distribution, base.suite, base.architecture, *sorted(base.components))),
         "apt": " ".join(sorted(set(recipe.packages.apt))),
-        "tools": " ".join(sorted(PACKAGES)),
+        "tools": " ".join(tool_packages(recipe)),
         **{
             f"pip {application.venv}": _requirements(loaded, application.requirements)
             for application in recipe.packages.pip
         },
         **{f"content {number}": _asked(source) for number, source in enumerate(recipe.content)},
+        **{
+            f"image {image.name}": _built(loaded, image.build) if image.build else _image(image)
+            for image in (recipe.containers.images if recipe.containers else ())
+        },
     }
+
+
+def tool_packages(recipe: Recipe) -> tuple[str, ...]:
+    """The packages of the workshop that a recipe needs, by name."""
+    return tuple(sorted((*PACKAGES, *(CONTAINER_PACKAGES if recipe.containers else ()))))
 
 
 def _requirements(loaded: Loaded, name: str) -> str:
     digest = hashlib.sha256(loaded.path(name).read_bytes()).hexdigest()
     return f"python {PYTHON}, requirements {digest}"
+
+
+def _image(image: ContainerImage) -> str:
+    return " ".join(("archive" if image.archive else "registry", *filter(None, (image.digest,))))
+
+
+def _built(loaded: Loaded, image: BuiltImage) -> str:
+    packages = " ".join(sorted(set(image.packages.apt)))
+    applications = (f"{each.venv}: {_requirements(loaded, each.requirements)}" for each in image.packages.pip)
+    return "; ".join((f"built from {packages}", *applications))
 
 
 def _asked(source: ContentSource) -> str:
@@ -67,17 +88,24 @@ def _sentences(section: str, old: str | None, new: str | None) -> Iterator[str]:
                 yield f"{there} no longer has the package {name}"
         case ["base", *_], str(), str():
             yield f"the base is now {new} instead of {old}"
-        case ["pip", venv], _, None:
-            yield f"the recipe no longer has the application {venv}"
-        case ["pip", venv], None, _:
-            yield f"the recipe has the application {venv}, the lock has not"
-        case ["pip", venv], _, _:
-            yield f"the requirements of {venv} were changed"
-        case ["content", number], _, None:
-            yield f"the recipe no longer has content[{number}]"
-        case ["content", number], None, _:
-            yield f"the recipe has content[{number}], the lock has not"
-        case ["content", number], _, _:
-            yield f"content[{number}] asks for something else"
+        case [["pip" | "content" | "image" as kind, name], _, _]:
+            thing, changed = _things(kind, name)
+            if new is None:
+                yield f"the recipe no longer has {thing}"
+            elif old is None:
+                yield f"the recipe has {thing}, the lock has not"
+            else:
+                yield changed
         case _:
             yield f"the lock has no section {section}" if old is None else f"the lock has a section {section}"
+
+
+def _things(kind: str, name: str) -> tuple[str, str]:
+    """What a section is about, and the sentence that it was changed."""
+    match kind:
+        case "pip":
+            return f"the application {name}", f"the requirements of {name} were changed"
+        case "image":
+            return f"the image {name}", f"the image {name} is asked for in another way"
+        case _:
+            return f"content[{name}]", f"content[{name}] asks for something else"

@@ -42,6 +42,32 @@ class Wheel(_Entry):
     file: str
     """Its file name, which says what it runs on."""
 
+    @property
+    def place(self) -> str:
+        """Where it goes: what must be of one mind about versions."""
+        return self.venv
+
+
+class ImageDeb(Deb):
+    """A Debian package of an image that is built here."""
+
+    image: str
+    """The name of the image."""
+    minimal: bool
+    """Whether it belongs to the minimal Debian at the bottom."""
+
+
+class ImageWheel(Wheel):
+    """A Python package of an image that is built here."""
+
+    image: str
+    """The name of the image."""
+
+    @property
+    def place(self) -> str:
+        """See `Wheel`."""
+        return f"{self.image} {self.venv}"
+
 
 class LockedChannel(_Entry):
     """A channel, or the part of it that the recipe takes: its database and these nodes say which files that is."""
@@ -96,6 +122,37 @@ class LockedTree(_Entry):
         return f"the listing of {self.name}"
 
 
+class LockedImage(_Entry):
+    """An image of a container; its files are among the blobs of the lock."""
+
+    name: str
+    """What it is called on the device."""
+    digest: Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
+    """Of its manifest for the device's platform, which names all its other files."""
+    volumes: tuple[str, ...]
+    """Where it keeps data, by its own word."""
+
+    @property
+    def sha256(self) -> str:
+        """The digest without its algorithm."""
+        return self.digest.removeprefix("sha256:")
+
+
+class Blob(_Entry):
+    """A file of an image: its manifest, its configuration, or a layer."""
+
+    image: str
+    """The name of the image."""
+    kind: Literal["manifest", "config", "layer"]
+    size_bytes: Annotated[int, Field(ge=0)]
+    sha256: Sha256
+
+    @property
+    def file(self) -> str:
+        """What it is called."""
+        return f"a {self.kind} of {self.image}"
+
+
 class Content(_Entry):
     """A piece of content that is made from what the recipe itself says."""
 
@@ -127,20 +184,47 @@ class Lock(_Entry):
     content: tuple[Content, ...]
     channels: tuple[LockedChannel, ...] = ()
     trees: tuple[LockedTree, ...] = ()
+    images: tuple[LockedImage, ...] = ()
+    blobs: tuple[Blob, ...] = ()
+    """Of all images, those of each in the order of its manifest."""
+    image_debs: tuple[ImageDeb, ...] = ()
+    """Of the images that are built here."""
+    image_wheels: tuple[ImageWheel, ...] = ()
+
+    def of_image(self, name: str) -> Lock:
+        """The part that an image which is built here is made of, as if it were a system of its own."""
+        debs = tuple(deb for deb in self.image_debs if deb.image == name)
+        return self.model_copy(
+            update={
+                "base": tuple(deb for deb in debs if deb.minimal),
+                "apt": tuple(deb for deb in debs if not deb.minimal),
+                "wheels": tuple(wheel for wheel in self.image_wheels if wheel.image == name),
+                "content": (),
+                "channels": (),
+                "trees": (),
+                "images": (),
+                "blobs": (),
+                "image_debs": (),
+                "image_wheels": (),
+            }
+        )
 
     def debs(self) -> Iterator[Deb]:
         """Every Debian package, those of the tools too; one that is needed twice comes twice."""
         yield from self.tools
         yield from self.base
         yield from self.apt
+        yield from self.image_debs
 
     def files(self) -> Iterator[Locked]:
         """Every file that the lock names by its hash; databases and listings name those of channels and trees."""
         yield from self.debs()
         yield from self.wheels
+        yield from self.image_wheels
         yield from self.channels
         yield from self.trees
+        yield from self.blobs
 
 
-Locked: TypeAlias = Deb | Wheel | LockedChannel | LockedTree
+Locked: TypeAlias = Deb | Wheel | LockedChannel | LockedTree | Blob
 """A file that a lock names."""

@@ -52,10 +52,10 @@ def download_wheels(wheels: Iterable[Wheel], *, pool: Pool, advance: Callable[[i
     Raises:
         HostError: one of them cannot be had.
     """
-    by_venv: dict[str, list[Wheel]] = {}
+    by_place: dict[str, list[Wheel]] = {}
     for wheel in wheels:
-        by_venv.setdefault(wheel.venv, []).append(wheel)
-    for group in by_venv.values():
+        by_place.setdefault(wheel.place, []).append(wheel)
+    for group in by_place.values():
         with pool.scratch() as directory, pool.scratch() as beside:
             requirements = beside / "requirements.txt"
             requirements.write_text(

@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from builder.errors import ArtifactError, CommandFailed, HostError, PlanError, RecipeError, SatchelError
 from builder.host.places import RECIPES
 from builder.host.pool import Pool
-from builder.host.tools import PACKAGES, SUITE, apt_mirror
+from builder.host.tools import SUITE, apt_mirror
 from builder.lock.apt import FOR_TOOLS, MINIMAL, UnknownPackages, Upgrade, resolve_debs
 from builder.lock.archive import Archive, Origin, archive, origin_of
 from builder.lock.content import contents, resolve_channels
-from builder.lock.inputs import inputs_of
+from builder.lock.images import ResolvedImage, resolve_images
+from builder.lock.inputs import inputs_of, tool_packages
 from builder.lock.memory import remembered_locks
-from builder.lock.model import Deb, Lock, LockedChannel, LockedTree, Wheel
+from builder.lock.model import Deb, ImageDeb, ImageWheel, Lock, LockedChannel, LockedTree, Wheel
 from builder.lock.pip import resolve_wheels
 from builder.lock.text import read_lock
 from builder.lock.trees import resolve_trees
 from builder.progress import Reporter
+from builder.recipe.containers import ContainerImage
 from builder.recipe.load import Loaded
 from builder.recipe.problems import reading_order
+from builder.recipe.software import PipApplication
+from builder.recipe.tree import Keys
 
 _Opened = Callable[[Origin], Archive]
 
@@ -49,6 +53,9 @@ def resolve(loaded: Loaded, *, earlier: Lock | None, upgrade: Upgrade, reporter:
         wheels = tuple(resolution.wheels())
         trees = tuple(resolution.trees())
         channels = tuple(resolution.channels())
+        images = tuple(resolution.images())
+        image_debs = tuple(resolution.image_debs())
+        image_wheels = tuple(resolution.image_wheels())
     lock = Lock(
         recipe=loaded.recipe.name,
         date=earlier.date if earlier else 0,
@@ -60,6 +67,10 @@ def resolve(loaded: Loaded, *, earlier: Lock | None, upgrade: Upgrade, reporter:
         content=contents(loaded),
         channels=channels,
         trees=trees,
+        images=tuple(each.image for each in images),
+        blobs=tuple(blob for each in images for blob in each.blobs),
+        image_debs=image_debs,
+        image_wheels=image_wheels,
     )
     # A lock that follows another keeps its date, for a new date makes every layer anew.
     return lock if earlier and not upgrade.everything else lock.model_copy(update={"date": _date(earlier)})
@@ -119,9 +130,10 @@ class _Resolution:
         if known and known.inputs.get("tools") == wanted and not self.upgrade.concerns(locked):
             return locked
         there = self.opened(_tools_origin(self.loaded))
-        with self.reporter.step("resolve tools", detail=f"{len(PACKAGES)} packages by name"):
+        packages = tool_packages(self.loaded.recipe)
+        with self.reporter.step("resolve tools", detail=f"{len(packages)} packages by name"):
             kept = self.upgrade.kept(locked)
-            return resolve_debs(there, (*FOR_TOOLS, *PACKAGES), locked=kept, reporter=self.reporter)
+            return resolve_debs(there, (*FOR_TOOLS, *packages), locked=kept, reporter=self.reporter)
 
     def system(self) -> tuple[tuple[Deb, ...], tuple[Deb, ...]]:
         """The minimal Debian, and what the recipe's packages add to it."""
@@ -129,7 +141,11 @@ class _Resolution:
         locked = (*earlier.base, *earlier.apt) if earlier else ()
         if earlier and self._as_before("base") and self._as_before("apt") and not self.upgrade.concerns(locked):
             return earlier.base, earlier.apt
-        packages = self.loaded.recipe.packages.apt
+        return self._resolved(self.loaded.recipe.packages.apt, locked, ("packages", "apt"))
+
+    def _resolved(
+        self, packages: Sequence[str], locked: Sequence[Deb], keys: Keys
+    ) -> tuple[tuple[Deb, ...], tuple[Deb, ...]]:
         there = self.opened(origin_of(self.loaded.recipe.base))
         kept = self.upgrade.kept(locked)
         try:
@@ -138,21 +154,58 @@ class _Resolution:
                 # In one transaction, because the packages of the recipe may ask more of the minimal ones.
                 whole = resolve_debs(there, (*sorted(minimal), *packages), locked=kept, reporter=self.reporter)
         except UnknownPackages as error:
-            raise _unknown(self.loaded, error) from error
+            raise _unknown(self.loaded, error, packages, keys) from error
         except CommandFailed as error:
             raise PlanError("the packages of the recipe cannot be installed together", details=error.tail) from error
         base = tuple(deb for deb in whole if deb.name in minimal)
         return base, tuple(deb for deb in whole if deb.name not in minimal)
+
+    def image_debs(self) -> Iterator[ImageDeb]:
+        """The Debian packages of the images that are built here."""
+        for number, image in self._built():
+            earlier = self.earlier
+            locked = tuple(deb for deb in earlier.image_debs if deb.image == image.name) if earlier else ()
+            same = self._as_before("base") and self._as_before(f"image {image.name}")
+            if locked and same and not self.upgrade.concerns(locked):
+                yield from locked
+                continue
+            # Without a lock of its own, an image has the versions of the system: both come from the same day.
+            near: Sequence[Deb] = locked or ((*earlier.base, *earlier.apt) if earlier else ())
+            assert image.build is not None
+            keys = ("containers", "images", number, "build", "packages", "apt")
+            for minimal, debs in zip((True, False), self._resolved(image.build.packages.apt, near, keys), strict=True):
+                for deb in debs:
+                    yield ImageDeb(**dict(deb), image=image.name, minimal=minimal)
 
     def wheels(self) -> Iterator[Wheel]:
         for application in self.loaded.recipe.packages.pip:
             section = f"pip {application.venv}"
             if self.earlier and self._as_before(section):
                 yield from (wheel for wheel in self.earlier.wheels if wheel.venv == application.venv)
+            else:
+                yield from self._wheels(application)
+
+    def image_wheels(self) -> Iterator[ImageWheel]:
+        """The Python packages of the images that are built here."""
+        for _, image in self._built():
+            assert image.build is not None
+            if self.earlier and self._as_before(f"image {image.name}"):
+                yield from (wheel for wheel in self.earlier.image_wheels if wheel.image == image.name)
                 continue
-            with self.reporter.step(f"resolve {application.venv}"):
-                requirements = self.loaded.path(application.requirements)
-                yield from resolve_wheels(application.venv, requirements, pool=Pool(), reporter=self.reporter)
+            for application in image.build.packages.pip:
+                for wheel in self._wheels(application):
+                    yield ImageWheel(**dict(wheel), image=image.name)
+
+    def _wheels(self, application: PipApplication) -> tuple[Wheel, ...]:
+        with self.reporter.step(f"resolve {application.venv}"):
+            requirements = self.loaded.path(application.requirements)
+            return resolve_wheels(application.venv, requirements, pool=Pool(), reporter=self.reporter)
+
+    def _built(self) -> Iterator[tuple[int, ContainerImage]]:
+        containers = self.loaded.recipe.containers
+        for number, image in enumerate(containers.images if containers else ()):
+            if image.build:
+                yield number, image
 
     def channels(self) -> Iterator[LockedChannel]:
         yield from resolve_channels(
@@ -169,6 +222,16 @@ class _Resolution:
             self.loaded,
             earlier=self.earlier,
             as_before=lambda number: self._as_before(f"content {number}"),
+            upgrade=self.upgrade,
+            pool=Pool(),
+            reporter=self.reporter,
+        )
+
+    def images(self) -> Iterator[ResolvedImage]:
+        yield from resolve_images(
+            self.loaded,
+            earlier=self.earlier,
+            as_before=lambda name: self._as_before(f"image {name}"),
             upgrade=self.upgrade,
             pool=Pool(),
             reporter=self.reporter,
@@ -191,12 +254,12 @@ def _with_same_tools(wanted: str) -> Lock | None:
     return next((lock for lock in remembered_locks() if lock.inputs.get("tools") == wanted), None)
 
 
-def _unknown(loaded: Loaded, error: UnknownPackages) -> SatchelError:
+def _unknown(loaded: Loaded, error: UnknownPackages, packages: Sequence[str], keys: Keys) -> SatchelError:
     base = loaded.recipe.base
     where = f"Debian {base.suite} ({', '.join(base.components)})"
     problems = [
-        loaded.problem(("packages", "apt", number), f"{where} has no package {name}", hint=_meant(error.names[name]))
-        for number, name in enumerate(loaded.recipe.packages.apt)
+        loaded.problem((*keys, number), f"{where} has no package {name}", hint=_meant(error.names[name]))
+        for number, name in enumerate(packages)
         if name in error.names
     ]
     return RecipeError(reading_order(problems, loaded.source)) if problems else error

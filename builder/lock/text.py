@@ -25,6 +25,8 @@ _HEADER: Final = "# Written by `satchel lock`; do not edit. Every file that goes
 _BEGINNING: Final = b"# Written by `satchel lock`"
 _CHECKSUM: Final = "checksum: "
 _SECTIONS: Final = ("tools", "base", "apt", "wheels", "content", "channels", "trees")
+_OF_CONTAINERS: Final = ("images", "blobs", "image_debs", "image_wheels")
+"""Sections that only stand in locks of recipes with containers."""
 
 
 def called(recipe: Path) -> str:
@@ -50,7 +52,7 @@ def _lines(lock: Lock) -> Iterator[str]:
     yield "inputs:\n"
     for section, text in sorted(lock.inputs.items()):
         yield f"  {yaml_word(section)}: {yaml_word(text)}\n"
-    for section in _SECTIONS:
+    for section in (*_SECTIONS, *(_OF_CONTAINERS if lock.images or lock.image_debs else ())):
         entries: Iterable[BaseModel] = getattr(lock, section)
         written = [f"- {_flow(entry)}\n" for entry in entries]
         yield f"{section}:\n" if written else f"{section}: []\n"

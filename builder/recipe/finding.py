@@ -53,3 +53,12 @@ def repeated(values: Iterable[tuple[Keys, str]], what: str) -> Iterator[Finding]
         if value in seen:
             yield Finding(keys, f"the {what} {value} is there twice")
         seen.add(value)
+
+
+def misplaced(recipe: Recipe, keys: Keys, path: str, wanted: DataClass) -> Iterator[Finding]:
+    """A finding, if a path does not lie on a file system with data of the class that is wanted."""
+    owner = max((m for m in mounted(recipe) if m.holds(path)), key=lambda m: len(m.path), default=None)
+    found = f"on {owner.path}, which holds {owner.data} data" if owner else "on no partition"
+    if owner is None or owner.data != wanted:
+        hint = f"choose a place below a mount point with `data: {wanted}`"
+        yield Finding(keys, f"{path} lies {found}", hint)

@@ -96,5 +96,9 @@ def _names_a_file(keys: Keys) -> bool:
             return True
         case ("content", int(), "files", "tree"):
             return True
+        case ("containers", "images", int(), "archive"):
+            return True
+        case ("containers", "images", int(), "build", "packages", "pip", int(), "requirements"):
+            return True
         case _:
             return False

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
+from builder.recipe.containers import Containers
 from builder.recipe.content import ContentSource
 from builder.recipe.disk import Disk
 from builder.recipe.shapes import (
@@ -210,6 +211,8 @@ class Recipe(Part):
     """The learning platform."""
     content: tuple[ContentSource, ...] = ()
     """Channels to preload."""
+    containers: Containers | None = None
+    """Images of containers that are preloaded, and what runs from them."""
     firstboot: FirstBoot = FirstBoot()
     """What each device becomes when it starts for the first time."""
     checks: tuple[Check, ...] = ()

@@ -1,8 +1,8 @@
 """Rules that concern several keys of a recipe at once. Pure.
 
 Each rule names the sections that it reads and yields findings at keys; `RULES` is the whole list. Rules about the disk
-stand in `semantics_disk`. What needs the file system is in `sources`; what needs packages or content to be known is
-found by lock and plan.
+and about containers have files of their own. What needs the file system is in `sources`; what needs packages, images
+or content to be known is found by lock and plan.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from builder.recipe.disk import DataClass
-from builder.recipe.finding import Finding, Rule, mounted, repeated
+from builder.recipe.finding import Finding, Rule, misplaced, mounted, repeated
 from builder.recipe.model import Recipe
 from builder.recipe.params import value_of
 from builder.recipe.problems import suggest
+from builder.recipe.semantics_containers import CONTAINER_RULES
 from builder.recipe.semantics_disk import DISK_RULES
 from builder.recipe.tree import Keys
 
@@ -25,7 +26,7 @@ CONTENT_STICK = "content-stick"
 
 def findings(recipe: Recipe, *, without: Collection[str] = ()) -> Iterator[Finding]:
     """All findings of the rules that read none of the sections in `without`."""
-    for sections, rule in (*RULES, *DISK_RULES):
+    for sections, rule in (*RULES, *DISK_RULES, *CONTAINER_RULES):
         if not set(sections) & set(without):
             yield from rule(recipe)
 
@@ -103,15 +104,7 @@ def _kolibri_places(recipe: Recipe) -> Iterator[Finding]:
         ("home", recipe.kolibri.home, DataClass.VALUABLE),
         ("content", recipe.kolibri.content, DataClass.CONTENT),
     ):
-        yield from _misplaced(recipe, ("kolibri", key), path, wanted)
-
-
-def _misplaced(recipe: Recipe, keys: Keys, path: str, wanted: DataClass) -> Iterator[Finding]:
-    owner = max((m for m in mounted(recipe) if m.holds(path)), key=lambda m: len(m.path), default=None)
-    found = f"on {owner.path}, which holds {owner.data} data" if owner else "on no partition"
-    if owner is None or owner.data != wanted:
-        hint = f"choose a place below a mount point with `data: {wanted}`"
-        yield Finding(keys, f"{path} lies {found}", hint)
+        yield from misplaced(recipe, ("kolibri", key), path, wanted)
 
 
 def _kolibri_ports(recipe: Recipe) -> Iterator[Finding]:
@@ -137,7 +130,7 @@ def _channels(recipe: Recipe) -> Iterator[Finding]:
 def _files_places(recipe: Recipe) -> Iterator[Finding]:
     for i, source in enumerate(recipe.content):
         if source.files:
-            yield from _misplaced(recipe, ("content", i, "files", "to"), source.files.to, DataClass.CONTENT)
+            yield from misplaced(recipe, ("content", i, "files", "to"), source.files.to, DataClass.CONTENT)
 
 
 def _files_apart(recipe: Recipe) -> Iterator[Finding]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from builder.recipe.shapes import AbsolutePath, AptPackage, Mode, Name, Part, UnitName, UserName
 
@@ -47,6 +49,8 @@ class User(Part):
 
     name: UserName
     """The login name."""
+    id: Annotated[int, Field(ge=100, le=60000)] | None = None
+    """The number of the user and of the group of the same name, where something outside must know it."""
     system: bool = False
     """A service account: no login shell, an id below 1000."""
     home: AbsolutePath | None = None

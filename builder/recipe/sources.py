@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from builder.errors import Problem
+from builder.recipe.containers import BuiltImage
 from builder.recipe.content import ChannelSource
 from builder.recipe.load import Loaded
+from builder.recipe.model import Recipe
 from builder.recipe.problems import nearest, reading_order, shown, suggest
 from builder.recipe.tree import Keys
 
@@ -30,22 +32,33 @@ def content_directory(drive: Path) -> Path | None:
     return None
 
 
+def _systems(loaded: Loaded) -> Iterator[tuple[Keys, Recipe | BuiltImage]]:
+    """What packages and overlays go into: the device, and each image that is built here."""
+    yield (), loaded.recipe
+    for i, image in enumerate(loaded.recipe.containers.images if loaded.recipe.containers else ()):
+        if image.build:
+            yield ("containers", "images", i, "build"), image.build
+
+
 def _overlays(loaded: Loaded, overlays_dir: Path) -> Iterator[Problem]:
     there = sorted(each.name for each in overlays_dir.iterdir() if each.is_dir()) if overlays_dir.is_dir() else []
-    for i, overlay in enumerate(loaded.recipe.overlays):
-        if overlay.name not in there:
-            hint = suggest(overlay.name, there, of="the overlays are")
-            message = f"there is no directory {shown(overlays_dir / overlay.name)}"
-            yield loaded.problem(("overlays", i, "name"), message, hint=hint)
+    for above, system in _systems(loaded):
+        for i, overlay in enumerate(system.overlays):
+            if overlay.name not in there:
+                hint = suggest(overlay.name, there, of="the overlays are")
+                message = f"there is no directory {shown(overlays_dir / overlay.name)}"
+                yield loaded.problem((*above, "overlays", i, "name"), message, hint=hint)
 
 
 def _requirements(loaded: Loaded) -> Iterator[Problem]:
-    for i, application in enumerate(loaded.recipe.packages.pip):
-        file = loaded.path(application.requirements)
-        if not file.is_file():
+    for above, system in _systems(loaded):
+        for i, application in enumerate(system.packages.pip):
+            file = loaded.path(application.requirements)
+            if file.is_file():
+                continue
             near = nearest(file.name, [each.name for each in file.parent.glob("*.txt")])
             hint = f'did you mean "{shown(file.with_name(near))}"?' if near else "it lies beside the file that names it"
-            keys = ("packages", "pip", i, "requirements")
+            keys = (*above, "packages", "pip", i, "requirements")
             yield loaded.problem(keys, f"there is no file {shown(file)}", hint=hint)
 
 

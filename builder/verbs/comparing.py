@@ -76,7 +76,7 @@ def why(arguments: Namespace) -> int:
     loaded = checked(arguments)
     growth = _finished(loaded)
     enter()
-    levels = [Level(name=layer.name, tree=tree) for layer, tree in zip(growth.planned, growth.stack(), strict=True)]
+    levels = [Level(name=layer.name, tree=tree) for layer, tree in growth.trees()]
     origin = Tree(loaded, Stack(levels), overlays=OVERLAYS).why(arguments.path)
     print(json.dumps(origin.as_dict(), indent=1) if arguments.json else origin.text())
     return 0

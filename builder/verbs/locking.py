@@ -114,10 +114,10 @@ def _upgrade(names: list[str] | None, earlier: Lock | None) -> Upgrade:
     if names is None or earlier is None:
         return Upgrade()
     there = {deb.name for deb in earlier.debs()} | {channel.id for channel in earlier.channels}
-    there |= {tree.name for tree in earlier.trees}
+    there |= {tree.name for tree in earlier.trees} | {image.name for image in earlier.images}
     for name in names:
         if name not in there:
-            raise UnknownWord(f"the lock has no Debian package, channel or tree {name}", name, sorted(there))
+            raise UnknownWord(f"the lock has no Debian package, channel, tree or image {name}", name, sorted(there))
     return Upgrade(names=frozenset(names), everything=not names)
 
 

@@ -20,11 +20,11 @@ from weakref import finalize
 from builder.content.pool.pool import ContentPool, Spoilt
 from builder.content.pool.room import explained
 from builder.content.source.directory import DirectorySource
-from builder.content.source.members import Damaged, Member, members
 from builder.content.source.source import Listed
 from builder.errors import PlanError
 from builder.kolibri.channels import ContentFile
 from builder.kolibri.offer import whole_resources
+from builder.members import Damaged, Member, members
 
 _DATABASE: Final = re.compile(r"(?P<above>(?:.*/)?)databases/(?P<channel>[0-9a-f]{32})\.sqlite3", re.DOTALL)
 _MANIFEST: Final = re.compile(r"(?P<above>(?:.*/)?)manifest\.json", re.DOTALL)

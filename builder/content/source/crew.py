@@ -8,8 +8,8 @@ from threading import Event, Lock, Thread
 from typing import Final
 
 from builder.content.pool.pool import Arrival, ContentPool, Spoilt
-from builder.content.source.web import Answer, Lost, Web
 from builder.kolibri.channels import ContentFile
+from builder.web import Answer, Lost, Web
 
 _FINISH_S: Final = 5
 """What a thread gets to end when all is off; then the process ends without it."""

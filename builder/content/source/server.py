@@ -18,10 +18,10 @@ from builder.content.pool.pool import ContentPool
 from builder.content.pool.room import explained
 from builder.content.source.crew import Crew
 from builder.content.source.source import Listed
-from builder.content.source.web import Answer, Lost, Patience, Web
 from builder.errors import HostError, PlanError
 from builder.kolibri.channels import ContentFile
 from builder.kolibri.offer import whole_resources
+from builder.web import Answer, Lost, Patience, Web
 
 CONNECTIONS: Final = 8
 """At once. A far server is quicker with each (400 small files at 100 ms: 29 s with two, 15 with four, 7.5 with eight, 4

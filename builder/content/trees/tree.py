@@ -16,11 +16,11 @@ from typing import Final, NoReturn
 
 from builder.content.pool.hashed import Hashed, hash_blocks
 from builder.content.pool.pool import ContentPool, Spoilt
-from builder.content.source.members import Damaged, Member, everything
 from builder.content.trees.hashes import Hashes
 from builder.content.trees.listing import Listing
 from builder.errors import PlanError
 from builder.kolibri.channels import ContentFile
+from builder.members import Damaged, Member, everything
 
 _LONGEST_NAME: Final = 255
 """Bytes of a name in ext4 and btrfs."""

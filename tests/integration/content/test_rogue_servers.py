@@ -15,10 +15,10 @@ from threading import Event
 import pytest
 
 from builder.content.source.server import ServerSource
-from builder.content.source.web import Patience
 from builder.errors import HostError, PlanError
 from builder.host.places import REPOSITORY
 from builder.kolibri.channels import ContentFile
+from builder.web import Patience
 
 from .rogue import reply, rogue
 
@@ -293,7 +293,7 @@ def test_https_is_what_it_says(tmp_path):
 ASK = """
 import sys
 from builder.content.source.server import ServerSource
-from builder.content.source.web import Patience
+from builder.web import Patience
 from builder.errors import HostError
 try:
     ServerSource(sys.argv[1], patience=Patience(connect_s=5, pauses_s=())).channels()

@@ -13,11 +13,11 @@ from builder.content.fetch import NotFetched, Wanted, fetch_files
 from builder.content.pool.pool import DATE_S
 from builder.content.source.directory import DirectorySource
 from builder.content.source.server import ServerSource
-from builder.content.source.web import Patience
 from builder.errors import HostError, PlanError
 from builder.kolibri.channels import read_channel
 from builder.kolibri.selection import Choice
 from builder.progress import Reporter
+from builder.web import Patience
 
 from .peers import Peer
 

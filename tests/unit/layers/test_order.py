@@ -39,7 +39,7 @@ def add(overlays: Path, name: str, path: str) -> None:
 
 
 def names(overlays: Path) -> list[str]:
-    return [layer.name for layer in layers_of(LOADED, lock(), overlays=overlays)]
+    return [layer.name for layer in layers_of(LOADED, lock(), overlays=overlays, built={})]
 
 
 def test_what_no_overlay_configures_is_made_right_above_the_packages(overlays: Path) -> None:
@@ -65,7 +65,7 @@ def test_overlays_that_configure_the_initramfs_come_first(overlays: Path, path: 
 
 
 def parts(wanted: Lock, overlays: Path) -> dict[str, dict[str, str]]:
-    return {layer.name: dict(layer.parts()) for layer in layers_of(LOADED, wanted, overlays=overlays)}
+    return {layer.name: dict(layer.parts()) for layer in layers_of(LOADED, wanted, overlays=overlays, built={})}
 
 
 def test_a_miss_of_the_packages_names_versions(overlays: Path) -> None:

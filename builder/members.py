@@ -33,7 +33,7 @@ _WRONG: Final = (
 )
 
 
-Kind = Literal["file", "directory", "link", "same", "other"]
+Kind = Literal["file", "directory", "link", "same", "device", "other"]
 
 
 class Damaged(Exception):
@@ -49,6 +49,8 @@ class Member:
     kind: Kind = "file"
     target: str = ""
     """Where a link leads; for `same`, the name of a file that came before and has the same bytes."""
+    size: int = 0
+    """Bytes of a file."""
     open: Callable[[], IO[bytes] | None] = lambda: None
 
     def blocks(self) -> Iterator[bytes]:
@@ -114,7 +116,7 @@ class _Strict(tarfile.TarInfo):
 def _of_tar(archive: tarfile.TarFile) -> Iterator[Member]:
     while (entry := archive.next()) is not None:
         if entry.isreg():
-            yield Member(name=entry.name, open=partial(archive.extractfile, entry))
+            yield Member(name=entry.name, size=entry.size, open=partial(archive.extractfile, entry))
         else:
             yield Member(name=entry.name, kind=_kind(entry), target=entry.linkname)
         # It remembers all that it ever saw.
@@ -132,7 +134,7 @@ def _of_zip(archive: zipfile.ZipFile) -> Iterator[Member]:
         elif unix and stat.S_ISLNK(mode):
             yield Member(name=name, kind="link", target=os.fsdecode(archive.read(entry)))
         else:
-            yield Member(name=name, open=partial(archive.open, entry))
+            yield Member(name=name, size=entry.file_size, open=partial(archive.open, entry))
 
 
 def _kind(entry: tarfile.TarInfo) -> Kind:
@@ -140,6 +142,8 @@ def _kind(entry: tarfile.TarInfo) -> Kind:
         return "directory"
     if entry.issym():
         return "link"
+    if entry.ischr() or entry.isblk():
+        return "device"
     return "same" if entry.islnk() else "other"
 
 
