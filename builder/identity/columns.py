@@ -16,6 +16,9 @@ from builder.recipe.problems import nearest, suggest
 FREE: Final = "x_"
 """What the names of free columns begin with: whatever else is unknown is a mistyped name."""
 
+SHARED: Final = "secret_"
+"""What the names of columns begin with that hold a secret of the recipe, the same in all rows."""
+
 _LABEL_LENGTH: Final = 64
 _MAC_DIGITS: Final = re.compile(r"[0-9a-f]{12}")
 
@@ -44,13 +47,16 @@ def header_name(text: str) -> str:
 
 def likeness(header: Sequence[str]) -> int:
     """How many known columns a row names."""
-    return sum(header_name(text) in COLUMNS or header_name(text).startswith(FREE) for text in header)
+    return sum(header_name(text) in COLUMNS or header_name(text).startswith((FREE, SHARED)) for text in header)
 
 
 def name_problem(name: str) -> tuple[str, str] | None:
     """What is wrong with the name of a column, and advice."""
     if name in COLUMNS:
         return None
+    if name.startswith(SHARED):
+        wrong = rules.secret_name(secret_called(name))
+        return (f'"{name}" cannot name a secret: behind {SHARED}, {wrong}', "") if wrong else None
     if not name.startswith(FREE):
         near = nearest(name, COLUMNS)
         free = f"columns of your own begin with {FREE}, such as {FREE}{name}"
@@ -59,8 +65,15 @@ def name_problem(name: str) -> tuple[str, str] | None:
     return (f'"{name}" cannot name a free column: behind {FREE}, {wrong}', "") if wrong else None
 
 
+def secret_called(name: str) -> str:
+    """The secret of a column: recipes write hyphens where names of columns have `_`."""
+    return name.removeprefix(SHARED).replace("_", "-")
+
+
 def column_of(name: str) -> Column:
-    """A known column, or a free one."""
+    """A known column, one of a secret, or a free one."""
+    if name.startswith(SHARED):
+        return Column(name=name, meaning="", example="", rule=rules.secret_value, secret=True)
     return COLUMNS.get(name) or Column(name=name, meaning="", example="", rule=rules.extra_value)
 
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 from seed import code as codes
 from seed import password
 
 from builder.errors import SitesError
+from builder.identity.columns import secret_called
 from builder.identity.sheet import letters
-from builder.identity.sites import SiteList
+from builder.identity.sites import Site, SiteList
 
 _LIKE_A_NUMBER_OR_DATE: Final = re.compile(r"[0-9E-]*|(JAN|FEB|MAR|APR|MAY|SEP|DEC)[0-9-]*")
 """Codes that a spreadsheet might turn into something else: one in eight thousand, (10/31)^8."""
@@ -26,6 +28,7 @@ class Minted:
     data: bytes
     codes: int
     passwords: int
+    secrets: int
 
 
 def mint_codes(
@@ -45,18 +48,19 @@ def mint(
     *,
     taken: Collection[str] = (),
     passwords: bool = False,
+    shared: Mapping[str, Callable[[], str]] = MappingProxyType({}),
     randbelow: Callable[[int], int] = secrets.randbelow,
     randbits: Callable[[int], int] = secrets.randbits,
 ) -> Minted:
-    """The list with a code in each row without one, and with a password if asked; what is there stays.
+    """The list with a code in each row without one, and with passwords and secrets if asked; what is there stays.
+
+    `shared` are makers of secrets by the names of their columns; all rows get the same value, that of the first row
+    which has one.
 
     Raises:
-        SitesError: there is no column for passwords.
+        SitesError: there is no column for passwords, or for one of the secrets.
     """
-    if passwords and "admin_password" not in found.columns:
-        cell = found.sheet.rows[0].cells[-1]
-        message = 'passwords need a column "admin_password", and there is none'
-        raise SitesError([found.sheet.problem(cell, message, hint=f"add it behind column {letters(cell.index)}")])
+    _require_columns(found, (*(("admin_password",) if passwords else ()), *shared))
     without_code = [site for site in found.sites if site.code is None]
     without_password = [site for site in found.sites if passwords and site.admin_password is None]
     known = {site.code for site in found.sites if site.code}
@@ -66,4 +70,41 @@ def mint(
         values.setdefault(site.row, {})[found.columns.index("code")] = code
     for site in without_password:
         values.setdefault(site.row, {})[found.columns.index("admin_password")] = password.mint(randbits)
-    return Minted(data=found.sheet.with_values(values), codes=len(without_code), passwords=len(without_password))
+    for name, make in shared.items():
+        value = _known(found, name) or _for_a_cell(make)
+        for site in _without(found, name):
+            values.setdefault(site.row, {})[found.columns.index(name)] = value
+    return Minted(
+        data=found.sheet.with_values(values),
+        codes=len(without_code),
+        passwords=len(without_password),
+        secrets=sum(len(_without(found, name)) for name in shared),
+    )
+
+
+def _require_columns(found: SiteList, needed: Iterable[str]) -> None:
+    cell = found.sheet.rows[0].cells[-1]
+    hint = f"add it behind column {letters(cell.index)}"
+    if problems := [
+        found.sheet.problem(cell, f'there is no column "{name}" for what shall be minted', hint=hint)
+        for name in needed
+        if name not in found.columns
+    ]:
+        raise SitesError(problems)
+
+
+def _known(found: SiteList, column: str) -> str | None:
+    """The secret that the rows share, if one of them has it."""
+    values = (site.shared.get(secret_called(column)) for site in found.sites)
+    return next(filter(None, values), None)
+
+
+def _without(found: SiteList, column: str) -> list[Site]:
+    return [site for site in found.sites if secret_called(column) not in site.shared]
+
+
+def _for_a_cell(make: Callable[[], str]) -> str:
+    """A value that a spreadsheet does not take for a formula."""
+    while not (value := make())[0].isalnum():
+        pass
+    return value

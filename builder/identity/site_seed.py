@@ -46,6 +46,7 @@ def seed_of(site: Site, *, image: str | None, file: Path | None = None) -> Seed:
         ),
         wifi=wifi,
         admin_password=site.admin_password,
+        shared=dict(site.shared),
         extra=dict(site.extra),
     )
 

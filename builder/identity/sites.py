@@ -8,7 +8,7 @@ from pathlib import Path
 
 from builder.errors import Problem, SitesError
 from builder.identity.cells import Value, row_problems, values_of
-from builder.identity.columns import COLUMNS, FREE, likeness
+from builder.identity.columns import COLUMNS, FREE, SHARED, likeness, secret_called
 from builder.identity.header import read_header
 from builder.identity.repeats import repeated, shared
 from builder.identity.sheet import Row, Sheet, read_sheet
@@ -41,13 +41,15 @@ class Site:
     slot: str | None = None
     serial: str | None = None
     mac: str | None = None
+    shared: dict[str, str] = field(default_factory=dict, repr=False)
+    """Secrets of the recipe that all rows share, by name."""
     extra: dict[str, str] = field(default_factory=dict)
     """The values of free columns, by their names without `x_`."""
 
     @property
     def has_secrets(self) -> bool:
         """Whether the row holds a password."""
-        return bool(self.admin_password or self.wifi_passphrase)
+        return bool(self.admin_password or self.wifi_passphrase or self.shared)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,4 +142,5 @@ def examine(path: Path, data: bytes) -> SiteList:
 def _site(row: Row, values: Mapping[str, Value]) -> Site:
     known = {name: values[name].text for name in COLUMNS if name in values}
     extra = {name.removeprefix(FREE): value.text for name, value in values.items() if name.startswith(FREE)}
-    return Site(row=row.number, line=row.line, **known, extra=extra)
+    told = {secret_called(name): value.text for name, value in values.items() if name.startswith(SHARED)}
+    return Site(row=row.number, line=row.line, **known, shared=told, extra=extra)

@@ -23,6 +23,8 @@ ImageName = Annotated[
 ImageDigest = Annotated[str, Shape(r"sha256:[0-9a-f]{64}", "a digest such as sha256: and 64 hexadecimal digits")]
 VariableName = Annotated[str, Shape(r"[A-Za-z_][A-Za-z0-9_]*", "the name of a variable such as DATABASE_HOST")]
 
+VariableValue = Annotated[str, Field(description="The value of the variable.")]
+
 
 class BuiltImage(Part):
     """An image that Satchel makes from the recipe's base and from packages; each of its layers is kept and shared."""
@@ -37,7 +39,7 @@ class BuiltImage(Part):
     """What always runs."""
     command: tuple[str, ...] = ()
     """What runs, or the arguments of `entrypoint`, unless a unit says something else."""
-    environment: dict[VariableName, str] = Field(default={})
+    environment: dict[VariableName, VariableValue] = Field(default={})
     """Variables."""
     user: Annotated[str, StringConstraints(min_length=1)] | None = None
     """Who runs it: a user of the image, with `:` and a group if need be; root when left out."""
@@ -129,7 +131,7 @@ class ContainerUnit(Part):
     """One of `containers.images`."""
     command: tuple[str, ...] = ()
     """What runs instead of the image's own command."""
-    environment: dict[VariableName, str] = Field(default={})
+    environment: dict[VariableName, VariableValue] = Field(default={})
     """Variables."""
     env_files: tuple[AbsolutePath, ...] = ()
     """Files with further variables, a line `NAME=value` for each; later ones win."""

@@ -13,6 +13,7 @@ from pydantic import Field, StringConstraints
 from builder.recipe.containers import Containers
 from builder.recipe.content import ContentSource
 from builder.recipe.disk import Disk
+from builder.recipe.secrets import Secret
 from builder.recipe.shapes import (
     AbsolutePath,
     Choice,
@@ -213,6 +214,8 @@ class Recipe(Part):
     """Channels to preload."""
     containers: Containers | None = None
     """Images of containers that are preloaded, and what runs from them."""
+    secrets: tuple[Secret, ...] = ()
+    """Values that nobody may know but those who need them; made on the devices, or told by their seeds."""
     firstboot: FirstBoot = FirstBoot()
     """What each device becomes when it starts for the first time."""
     checks: tuple[Check, ...] = ()

@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import sys
 from argparse import ArgumentTypeError, Namespace
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from builder.errors import ArtifactError, SitesError
 from builder.host.whole import write_whole
-from builder.identity.columns import COLUMNS, header_name, name_problem
+from builder.identity.columns import COLUMNS, SHARED, header_name, name_problem
 from builder.identity.labels import Defaults, label_sheet
 from builder.identity.matching import site_for
 from builder.identity.mint import mint
 from builder.identity.pages import PAGES
+from builder.identity.shared import makers_of
 from builder.identity.sheet import SEPARATORS
 from builder.identity.site_seed import seed_of, shown_seed
 from builder.identity.sites import SiteList, checked, examine, read_bytes, read_sites
@@ -71,11 +72,18 @@ def declare(family: Verbs) -> None:
     _takes_list(verb)
     verb.speaks_json()
 
-    examples = ("sites mint sites.csv", "sites mint sites.csv --passwords --not-in last-year.csv")
-    text = "fill blank codes in, and passwords if asked; whatever is there stays as it is"
+    examples = (
+        "sites mint sites.csv",
+        "sites mint sites.csv --passwords --not-in last-year.csv",
+        "sites mint sites.csv --secrets my-cloud",
+    )
+    text = "fill blank codes in, passwords and secrets if asked; whatever is there stays as it is"
     verb = verbs.add("mint", mint_blanks, text, *examples)
     _takes_list(verb)
     verb.add_argument("--passwords", action="store_true", help="fill blank admin passwords in, too")
+    verb.add_argument(
+        "--secrets", metavar="RECIPE", help="fill in, too, what a recipe's devices share: the same value in all rows"
+    )
     _avoids_others(verb)
 
     examples = (
@@ -151,18 +159,32 @@ def check(arguments: Namespace) -> int:
 
 
 def mint_blanks(arguments: Namespace) -> int:
-    """Fill blank codes in, and passwords if asked."""
+    """Fill blank codes in, passwords and secrets if asked."""
     file: Path = arguments.file
     found = checked(file)
-    minted = mint(found, taken=_codes(arguments.not_in), passwords=arguments.passwords)
+    shared = _shared_secrets(arguments.secrets) if arguments.secrets else {}
+    minted = mint(found, taken=_codes(arguments.not_in), passwords=arguments.passwords, shared=shared)
     result = examine(file, minted.data)
     if result.problems:
         raise SitesError(result.problems)
-    if minted.codes or minted.passwords:
+    if minted.codes or minted.passwords or minted.secrets:
         _refuse_while_open(file)
         _write(file, minted.data, secret=result.has_secrets)
-    print(f"{shown(file)}: {minted.codes} codes and {minted.passwords} passwords minted for {len(found.sites)} sites")
+    counts = [
+        f"{minted.codes} codes",
+        f"{minted.passwords} passwords",
+        *([f"{minted.secrets} secrets"] if shared else []),
+    ]
+    print(f"{shown(file)}: {' and '.join(counts)} minted for {len(found.sites)} sites")
     return 0
+
+
+def _shared_secrets(name: str) -> dict[str, Callable[[], str]]:
+    """Makers of what the devices of a recipe share, by the names of the columns."""
+    makers = makers_of(load_recipe(recipe_path(name)).recipe)
+    if not makers:
+        raise ArtifactError(f"the devices of {name} share no secret", hint="those with `scope: site` are shared")
+    return {SHARED + name.replace("-", "_"): make for name, make in makers.items()}
 
 
 def labels(arguments: Namespace) -> int:

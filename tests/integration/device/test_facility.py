@@ -83,6 +83,7 @@ def sealed_device(tmp_path: Path, kolibri_venv: Path) -> Device:
             port=port,
             zip_port=zip_port,
         ),
+        secrets=(),
         console_users=(),
         minutes=30,
         on_new_machine="record",

@@ -28,7 +28,7 @@ def written(root: Path, *units: dict[str, Any]) -> tuple[Paths, settings.Setting
     paths = Paths(root=root)
     file = paths.at(settings.FILE)
     file.parent.mkdir(parents=True)
-    facts = {"store": "/store", "label": None, "images": [], "copies": None, "secrets": "/secrets", "units": units}
+    facts = {"store": "/store", "label": None, "images": [], "copies": None, "units": units}
     file.write_text(json.dumps(facts))
     return paths, settings.load(file)
 
@@ -38,9 +38,10 @@ def variables(root: Path) -> str:
 
 
 def secret(root: Path, text: str = "hush\n", mode: int = 0o600) -> None:
-    (root / "secrets").mkdir(exist_ok=True)
-    (root / "secrets/key").write_text(text)
-    (root / "secrets/key").chmod(mode)
+    path = root / "etc/satchel/secrets/key"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(mode)
 
 
 def test_the_device_reads_what_the_builder_writes(tmp_path: Path) -> None:
@@ -48,7 +49,7 @@ def test_the_device_reads_what_the_builder_writes(tmp_path: Path) -> None:
     file.write_text(compiled(OVERLAY.read_text()).render(recipe=load_recipe(RECIPE).recipe))
     found = settings.load(file)
     most = next(unit for unit in found.units if unit.name == "most")
-    assert (found.store, found.label, found.secrets) == ("/var/lib/containers", "containers", "/srv/data/secrets")
+    assert (found.store, found.label) == ("/var/lib/containers", "containers")
     assert found.images == ("docker.io/library/postgres:17", "localhost/web:1")
     assert most.require == ("DATABASE_HOST",)
     assert most.volumes[0] == settings.Volume(source="/srv/data/web", user=999, group=999)

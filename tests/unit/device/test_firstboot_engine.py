@@ -25,6 +25,7 @@ SETTINGS = Settings(
     hostname="h",
     facility=None,
     kolibri=None,
+    secrets=(),
     console_users=(),
     minutes=30,
     on_new_machine="record",

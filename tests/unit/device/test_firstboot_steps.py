@@ -20,6 +20,7 @@ SETTINGS = Settings(
     hostname="kolibri-{code}",
     facility=FACILITY,
     kolibri=KOLIBRI,
+    secrets=(),
     console_users=("technician",),
     minutes=30,
     on_new_machine="record",

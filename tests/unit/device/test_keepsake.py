@@ -19,6 +19,7 @@ SETTINGS = Settings(
     hostname="kolibri-{code}",
     facility=None,
     kolibri=None,
+    secrets=(),
     console_users=("technician",),
     minutes=30,
     on_new_machine="record",

@@ -7,7 +7,7 @@ from device.paths import Paths
 from device.settings import Settings
 
 PLAIN = Settings(
-    recipe="plain", hostname="h", facility=None, kolibri=None, console_users=("technician",), minutes=30,
+    recipe="plain", hostname="h", facility=None, kolibri=None, secrets=(), console_users=("technician",), minutes=30,
     on_new_machine="record", grow=None, esp=None, keep=None,
     mounts=(),
 )  # fmt: skip

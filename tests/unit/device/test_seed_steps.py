@@ -52,6 +52,7 @@ SETTINGS = Settings(
     hostname="kolibri-{code}",
     facility=Facility(name="School {code}", preset="formal", language="en", admin="admin"),
     kolibri=KOLIBRI,
+    secrets=(),
     console_users=(),
     minutes=30,
     on_new_machine="record",

@@ -94,3 +94,23 @@ def test_a_new_list_is_a_good_one() -> None:
         assert [site.hostname for site in sites][-1] == "ecole-12"
         assert sites[4].extra == {"room": "5"}
         assert len({site.code for site in sites}) == 12
+
+
+def test_a_shared_secret_is_the_same_in_all_rows_and_stays() -> None:
+    data = b"code,secret_db_password,secret_key\n9F4T-1B62,,\n,known,\n"
+    makers = {"secret_db_password": lambda: "never used", "secret_key": iter(("=HYPERLINK()", "fresh")).__next__}
+    result = mint(found(data), shared=makers)
+    sites = found(result.data).sites
+    assert [site.shared for site in sites] == [{"db-password": "known", "key": "fresh"}] * 2
+    assert result.secrets == 3
+    again = mint(found(result.data), shared=makers)
+    assert (again.data, again.secrets) == (result.data, 0)
+
+
+def test_what_shall_be_minted_needs_its_columns() -> None:
+    with pytest.raises(SitesError) as caught:
+        mint(found(b"code\n9F4T-1B62\n"), passwords=True, shared={"secret_key": lambda: "x"})
+    assert [problem.message for problem in caught.value.problems] == [
+        'there is no column "admin_password" for what shall be minted',
+        'there is no column "secret_key" for what shall be minted',
+    ]

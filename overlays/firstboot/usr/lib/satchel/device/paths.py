@@ -57,6 +57,11 @@ class Paths:
         return self.at("/etc/satchel/tls/key.pem"), self.at("/etc/satchel/tls/certificate.pem")
 
     @property
+    def secrets(self) -> Path:
+        """The secrets of the recipe, each in a file of its own, for root only: a link to where data is kept."""
+        return self.at("/etc/satchel/secrets")
+
+    @property
     def admin_password(self) -> Path:
         """The administrator's password, one line, for root only."""
         return self.at("/var/lib/satchel/admin-password")

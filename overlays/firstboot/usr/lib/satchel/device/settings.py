@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from device.errors import DeviceError
 
@@ -32,6 +33,28 @@ class Kolibri:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SecretFile:
+    """A copy of a secret for a program."""
+
+    path: str
+    owner: str
+    group: str
+    mode: str
+    """In octal digits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secret:
+    """A value that this device makes, or is told by its seed."""
+
+    name: str
+    generate: str
+    scope: str
+    shown: str
+    file: SecretFile | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """The recipe's part in first boot."""
 
@@ -44,6 +67,7 @@ class Settings:
     """How long first boot may take in all."""
     on_new_machine: str
     """`record`, `ask` or `fork`: what to do when the disk finds itself in another machine."""
+    secrets: tuple[Secret, ...]
     console_users: tuple[str, ...]
     """Accounts that get the administrator's password for the console."""
     grow: str | None
@@ -69,9 +93,14 @@ def load(path: Path) -> Settings:
                 **raw,
                 "facility": Facility(**raw["facility"]) if raw["facility"] else None,
                 "kolibri": Kolibri(**raw["kolibri"]) if raw["kolibri"] else None,
+                "secrets": tuple(map(_secret, raw["secrets"])),
                 "console_users": tuple(raw["console_users"]),
                 "mounts": tuple(raw["mounts"]),
             }
         )
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise DeviceError(f"{path} cannot be read: {error}", advice="Flash the device again.") from error
+
+
+def _secret(raw: dict[str, Any]) -> Secret:
+    return Secret(**{**raw, "file": SecretFile(**raw["file"]) if raw["file"] else None})

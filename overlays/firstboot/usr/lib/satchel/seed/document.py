@@ -74,6 +74,8 @@ class Seed:
     admin_password: str | None = field(default=None, repr=False)
     born: str | None = field(default=None, repr=False)
     """A facility that was born on the build host, as `identity` packed it; holds its private key."""
+    shared: dict[str, str] = field(default_factory=dict, repr=False)
+    """Secrets that the devices of a site have in common, by name."""
     extra: dict[str, str] = field(default_factory=dict)
     """Values for overlays, by name."""
     taken: bool = False
@@ -166,7 +168,7 @@ def with_values(seed: Seed, values: Mapping[str, str]) -> Seed:
 
 def has_secrets(seed: Seed) -> bool:
     """Whether somebody who reads it could log in, join the network or pretend to be the facility."""
-    return bool(seed.admin_password or seed.born or (seed.wifi and seed.wifi.passphrase))
+    return bool(seed.admin_password or seed.born or seed.shared or (seed.wifi and seed.wifi.passphrase))
 
 
 def parse(data: bytes) -> Seed | None:
@@ -252,6 +254,10 @@ def _field_problem(table: str, key: str, value: object) -> str | None:
         if name_problem:
             return f"as a name, {name_problem}"
         rule: Callable[[str], str | None] = rules.extra_value
+    elif table == "secrets" and key not in _FIELDS[table]:
+        if rules.secret_name(key):
+            return "there is no such secret in a seed"
+        rule = rules.secret_value
     elif key not in _FIELDS[table]:
         return "there is no such value in a seed"
     else:
@@ -286,6 +292,7 @@ def _seed(document: dict[str, Any]) -> Seed:
         wifi=Wifi(**wifi) if wifi else None,
         admin_password=secrets.get("admin_password"),
         born=secrets.get("born"),
+        shared={name: value for name, value in secrets.items() if name not in _FIELDS["secrets"] and value is not None},
         extra=dict(document.get("extra", {})),
         taken=document["end"].get("taken") is True,
     )
@@ -322,7 +329,7 @@ def _tables(seed: Seed) -> dict[str, dict[str, str | None]]:
         },
         "wifi": {"ssid": wifi.ssid, "passphrase": wifi.passphrase, "country": wifi.country} if wifi else {},
         "extra": dict(seed.extra),
-        "secrets": {"admin_password": seed.admin_password, "born": seed.born},
+        "secrets": {"admin_password": seed.admin_password, "born": seed.born, **seed.shared},
     }
 
 

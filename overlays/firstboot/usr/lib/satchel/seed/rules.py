@@ -28,6 +28,7 @@ _TIMEZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}")
 _COUNTRY = re.compile(r"[A-Z]{2}")
 _JOINERS = re.compile("[\u200c\u200d]")
 """Zero-width (non-)joiners: part of the spelling of Persian and of several languages of India, yet not `printable`."""
+_SECRET_NAME = re.compile(r"[a-z][a-z0-9-]{0,35}")
 _EXTRA_NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
 
 
@@ -108,6 +109,17 @@ def extra_name(value: str) -> str | None:
 def extra_value(value: str) -> str | None:
     """A value for overlays."""
     return _line(value, EXTRA_LENGTH)
+
+
+def secret_name(value: str) -> str | None:
+    """The name of a secret that the devices of a site share."""
+    wanted = "it must be small letters, digits and '-', beginning with a letter"
+    return None if _SECRET_NAME.fullmatch(value) else wanted
+
+
+def secret_value(value: str) -> str | None:
+    """A secret that the devices of a site share."""
+    return _line(value, EXTRA_LENGTH) if value else "it is empty"
 
 
 def _line(value: str, length: int) -> str | None:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 import sys
 from collections.abc import Iterator
 
 from containers.settings import FILE, Settings, Unit, Volume, load
-from device import environment, files
+from device import environment, files, secret_files
 from device.errors import DeviceError
 from device.paths import Paths
 
@@ -46,7 +45,7 @@ def prepare(paths: Paths, settings: Settings, name: str) -> None:
     paths.at(PLACE).mkdir(mode=0o700, parents=True, exist_ok=True)
     variables = dict(_from_files(paths, unit))
     for use in unit.secrets:
-        secret = read_secret(paths, settings, use.name)
+        secret = secret_files.read(paths, use.name)
         if use.variable:
             variables[use.variable] = secret
         else:
@@ -73,25 +72,6 @@ def _make_directory(paths: Paths, volume: Volume) -> None:
         os.chown(made, volume.user, volume.group)
         made.rename(directory)
         files.sync_directory(directory.parent)
-
-
-def read_secret(paths: Paths, settings: Settings, name: str) -> str:
-    """The one line of a secret.
-
-    Raises:
-        DeviceError: it is missing, or others can read it.
-    """
-    path = paths.at(f"{settings.secrets}/{name}")
-    try:
-        facts = path.stat()
-    except FileNotFoundError as error:
-        raise DeviceError(f"the secret {name} is missing", advice=f"Write it to {path}, for root only.") from error
-    if facts.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise DeviceError(
-            f"{path} can be read by others than root, so it is no secret any more",
-            advice=f"Put another secret there, then: chmod 600 {path}",
-        )
-    return path.read_text(encoding="utf-8").rstrip("\n")
 
 
 def _from_files(paths: Paths, unit: Unit) -> Iterator[tuple[str, str]]:

@@ -52,8 +52,6 @@ class Settings:
     images: tuple[str, ...]
     copies: str | None
     """An image layout with all images, if the recipe wants one."""
-    secrets: str | None
-    """The directory with the device's secrets."""
     units: tuple[Unit, ...]
 
 

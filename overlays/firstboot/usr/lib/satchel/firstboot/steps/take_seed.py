@@ -54,6 +54,9 @@ def _problems(device: Device, seed: Seed) -> Iterator[Problem]:
     zones = device.paths.at("/usr/share/zoneinfo")
     if seed.timezone and not (zones / seed.timezone).is_file():
         yield problem(f"site.timezone: this device knows no time zone {seed.timezone}")
+    known = {secret.name for secret in settings.secrets}
+    for name in sorted(seed.shared.keys() - known):
+        yield problem(f"secrets.{name}: this device has no such secret")
     if seed.born:
         yield from map(problem, _problems_of_born(device, seed, seed.born))
 
