@@ -13,7 +13,7 @@ from pydantic import Field, StringConstraints
 from builder.recipe.containers import Containers
 from builder.recipe.content import ContentSource
 from builder.recipe.disk import Disk
-from builder.recipe.secrets import Secret
+from builder.recipe.secrets import Secret, Tls
 from builder.recipe.shapes import (
     AbsolutePath,
     Choice,
@@ -216,6 +216,8 @@ class Recipe(Part):
     """Images of containers that are preloaded, and what runs from them."""
     secrets: tuple[Secret, ...] = ()
     """Values that nobody may know but those who need them; made on the devices, or told by their seeds."""
+    tls: Tls | None = None
+    """Who vouches for the certificate of whatever serves by TLS."""
     firstboot: FirstBoot = FirstBoot()
     """What each device becomes when it starts for the first time."""
     checks: tuple[Check, ...] = ()

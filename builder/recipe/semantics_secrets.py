@@ -36,9 +36,26 @@ def _given(recipe: Recipe) -> Iterator[Finding]:
                 yield Finding(keys, f"{use.name} is none of the secrets", hint)
 
 
+def _authority(recipe: Recipe) -> Iterator[Finding]:
+    if recipe.tls is None:
+        return
+    secret = next((each for each in recipe.secrets if each.name == recipe.tls.authority), None)
+    wanted = f"{{name: {recipe.tls.authority}, generate: p256-key}}"
+    if secret is None:
+        yield Finding(
+            ("tls", "authority"), f"{recipe.tls.authority} is none of the secrets", f"add {wanted} to `secrets`"
+        )
+    elif secret.generate != "p256-key":
+        keys = ("secrets", recipe.secrets.index(secret), "generate")
+        yield Finding(keys, f"the key of an authority cannot be made as {secret.generate}", f"write {wanted}")
+    if "openssl" not in recipe.packages.apt or all(overlay.name != "tls" for overlay in recipe.overlays):
+        yield Finding(("tls",), "nothing on the device makes certificates", "add lib/tls.yml to `extends`")
+
+
 SECRET_RULES: tuple[tuple[tuple[str, ...], Rule], ...] = (
     (("secrets",), _names),
     (("secrets",), _private),
     (("secrets", "containers"), _given),
+    (("tls", "secrets", "packages", "overlays"), _authority),
 )
 """Every rule about secrets, with the sections that it reads."""

@@ -19,6 +19,7 @@ SETTINGS = Settings(
     facility=None,
     kolibri=None,
     secrets=(),
+    tls=None,
     console_users=(),
     minutes=30,
     on_new_machine="record",

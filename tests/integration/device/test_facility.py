@@ -84,6 +84,7 @@ def sealed_device(tmp_path: Path, kolibri_venv: Path) -> Device:
             zip_port=zip_port,
         ),
         secrets=(),
+        tls=None,
         console_users=(),
         minutes=30,
         on_new_machine="record",

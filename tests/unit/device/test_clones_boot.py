@@ -38,8 +38,8 @@ STEPS = (
     Step(name="report", doing="", run=report.run),
 )
 SETTINGS = Settings(
-    recipe="r", hostname="box-{code}", facility=None, kolibri=None, secrets=(), console_users=(), minutes=30,
-    on_new_machine="record", grow=None, esp="/boot/efi", keep=None, mounts=(),
+    recipe="r", hostname="box-{code}", facility=None, kolibri=None, secrets=(), tls=None,
+    console_users=(), minutes=30, on_new_machine="record", grow=None, esp="/boot/efi", keep=None, mounts=(),
 )  # fmt: skip
 MOUNTED = "1 0 254:3 / / rw - ext4 /dev/vda3 rw\n2 1 254:2 / /boot/efi rw - vfat /dev/vda2 rw\n"
 

@@ -26,6 +26,7 @@ SETTINGS = Settings(
     facility=None,
     kolibri=None,
     secrets=(),
+    tls=None,
     console_users=(),
     minutes=30,
     on_new_machine="record",

@@ -21,6 +21,7 @@ SETTINGS = Settings(
     facility=FACILITY,
     kolibri=KOLIBRI,
     secrets=(),
+    tls=None,
     console_users=("technician",),
     minutes=30,
     on_new_machine="record",

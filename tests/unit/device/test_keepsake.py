@@ -20,6 +20,7 @@ SETTINGS = Settings(
     facility=None,
     kolibri=None,
     secrets=(),
+    tls=None,
     console_users=("technician",),
     minutes=30,
     on_new_machine="record",

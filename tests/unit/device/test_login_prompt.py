@@ -7,8 +7,8 @@ from device.paths import Paths
 from device.settings import Settings
 
 PLAIN = Settings(
-    recipe="plain", hostname="h", facility=None, kolibri=None, secrets=(), console_users=("technician",), minutes=30,
-    on_new_machine="record", grow=None, esp=None, keep=None,
+    recipe="plain", hostname="h", facility=None, kolibri=None, secrets=(), tls=None,
+    console_users=("technician",), minutes=30, on_new_machine="record", grow=None, esp=None, keep=None,
     mounts=(),
 )  # fmt: skip
 FACTS = {"code": "K7M3-Q2X1", "hostname": "kolibri-k7m3-q2x1"}

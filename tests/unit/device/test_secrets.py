@@ -26,8 +26,8 @@ SHARED = replace(SECRET, name="replica", scope="site")
 
 def device_with(tmp_path: Path, *wanted: Secret, keep: str | None = "/srv/data") -> Device:
     settings = Settings(
-        recipe="cloud", hostname="h", facility=None, kolibri=None, secrets=wanted, console_users=(), minutes=30,
-        on_new_machine="record", grow=None, esp=None, keep=keep, mounts=(),
+        recipe="cloud", hostname="h", facility=None, kolibri=None, secrets=wanted, tls=None,
+        console_users=(), minutes=30, on_new_machine="record", grow=None, esp=None, keep=keep, mounts=(),
     )  # fmt: skip
     (tmp_path / "srv/data").mkdir(parents=True, exist_ok=True)
     return Device(paths=Paths(root=tmp_path), settings=settings)

@@ -53,6 +53,7 @@ SETTINGS = Settings(
     facility=Facility(name="School {code}", preset="formal", language="en", admin="admin"),
     kolibri=KOLIBRI,
     secrets=(),
+    tls=None,
     console_users=(),
     minutes=30,
     on_new_machine="record",

@@ -107,7 +107,14 @@ def _names() -> Iterator[Path]:
 
 
 def _places(paths: Paths) -> tuple[Path, ...]:
-    return (paths.machine_id, *paths.tls, paths.kolibri_environment[1], paths.machine, paths.machines)
+    return (
+        paths.machine_id,
+        *paths.tls,
+        paths.tls_authority,
+        paths.kolibri_environment[1],
+        paths.machine,
+        paths.machines,
+    )
 
 
 def _kept(paths: Paths) -> Iterator[Path]:

@@ -57,6 +57,11 @@ class Paths:
         return self.at("/etc/satchel/tls/key.pem"), self.at("/etc/satchel/tls/certificate.pem")
 
     @property
+    def tls_authority(self) -> Path:
+        """The certificate of the authority that vouches for the device's own, where the recipe wants one."""
+        return self.at("/etc/satchel/tls/authority-certificate.pem")
+
+    @property
     def secrets(self) -> Path:
         """The secrets of the recipe, each in a file of its own, for root only: a link to where data is kept."""
         return self.at("/etc/satchel/secrets")

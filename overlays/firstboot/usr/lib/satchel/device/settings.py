@@ -55,6 +55,22 @@ class Secret:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tls:
+    """An authority of the device's, or of its site's, and what it vouches for."""
+
+    authority: str
+    """The secret that holds its key."""
+    scope: str
+    """That of the secret."""
+    names: tuple[str, ...]
+    """Names besides the host name; `{hostname}` stands for it."""
+    group: str | None
+    """Who besides root may read the device's key."""
+    reload: tuple[str, ...]
+    """Units that must read a new certificate."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """The recipe's part in first boot."""
 
@@ -68,6 +84,7 @@ class Settings:
     on_new_machine: str
     """`record`, `ask` or `fork`: what to do when the disk finds itself in another machine."""
     secrets: tuple[Secret, ...]
+    tls: Tls | None
     console_users: tuple[str, ...]
     """Accounts that get the administrator's password for the console."""
     grow: str | None
@@ -94,6 +111,7 @@ def load(path: Path) -> Settings:
                 "facility": Facility(**raw["facility"]) if raw["facility"] else None,
                 "kolibri": Kolibri(**raw["kolibri"]) if raw["kolibri"] else None,
                 "secrets": tuple(map(_secret, raw["secrets"])),
+                "tls": _tls(raw["tls"]) if raw["tls"] else None,
                 "console_users": tuple(raw["console_users"]),
                 "mounts": tuple(raw["mounts"]),
             }
@@ -104,3 +122,7 @@ def load(path: Path) -> Settings:
 
 def _secret(raw: dict[str, Any]) -> Secret:
     return Secret(**{**raw, "file": SecretFile(**raw["file"]) if raw["file"] else None})
+
+
+def _tls(raw: dict[str, Any]) -> Tls:
+    return Tls(**{**raw, "names": tuple(raw["names"]), "reload": tuple(raw["reload"])})
