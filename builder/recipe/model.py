@@ -13,6 +13,7 @@ from pydantic import Field, StringConstraints
 from builder.recipe.containers import Containers
 from builder.recipe.content import ContentSource
 from builder.recipe.disk import Disk
+from builder.recipe.network import Firewall
 from builder.recipe.secrets import Secret, Tls
 from builder.recipe.shapes import (
     AbsolutePath,
@@ -218,6 +219,8 @@ class Recipe(Part):
     """Values that nobody may know but those who need them; made on the devices, or told by their seeds."""
     tls: Tls | None = None
     """Who vouches for the certificate of whatever serves by TLS."""
+    firewall: Firewall | None = None
+    """Who may reach what; everybody may reach everything without it."""
     firstboot: FirstBoot = FirstBoot()
     """What each device becomes when it starts for the first time."""
     checks: tuple[Check, ...] = ()

@@ -1,4 +1,4 @@
-"""An authority at first boot, and everything that can happen to a certificate, by the image's own Python and openssl."""
+"""An authority at first boot, and all that can happen to a certificate, by the image's own Python and openssl."""
 
 from __future__ import annotations
 
@@ -86,8 +86,8 @@ openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", 
         "-out", "ca.pem", "-subj", "/CN=Public CA")
 def bought(name, *dates):
     openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", f"{name}.key",
-            "-out", f"{name}.pem", "-subj", "/CN=school.example.org", "-addext", "subjectAltName=DNS:school.example.org",
-            "-CA", "ca.pem", "-CAkey", "ca.key", *dates)
+            "-out", f"{name}.pem", "-subj", "/CN=school.example.org", "-CA", "ca.pem", "-CAkey", "ca.key",
+            "-addext", "subjectAltName=DNS:school.example.org", *dates)
 bought("good", "-not_before", "20260101000000Z", "-not_after", "20270101000000Z")
 bought("other", "-not_before", "20260101000000Z", "-not_after", "20270101000000Z")
 Path("chain.pem").write_text(Path("good.pem").read_text() + Path("ca.pem").read_text())
