@@ -36,11 +36,14 @@ _ENVIRONMENT: Final = {
 
 _LATER: Final = f"{_PLACE}/later"
 """Where dpkg finds stand-ins of programs that packages start, some of them several times. They note that they were
-asked for; the programs run once at the end, side by side."""
+asked for; the programs run once at the end, side by side, or not at all."""
 
 _STAND_IN: Final = f'#!/bin/sh\necho "$*" >> {_LATER}/asked-"${{0##*/}}"\n'
 _DEPMOD: Final = "depmod"
 _CERTIFICATES: Final = "update-ca-certificates"
+
+_ON_DEVICES: Final = ("make-ssl-cert", "pg_createcluster")
+"""What makes keys and databases, which all devices of an image would share: asked for by packages, and never run."""
 
 _SETTINGS: Final = f"""\
 Dir::Etc::SourceList "{_PLACE}/sources.list";
@@ -83,7 +86,7 @@ class AptLayer(Layer):
         place = site.scratch / "packages"
         for directory in ("lists/partial", "cache/archives/partial", "log", "later"):
             (place / directory).mkdir(parents=True)
-        for program in (_DEPMOD, _CERTIFICATES):
+        for program in (_DEPMOD, _CERTIFICATES, *_ON_DEVICES):
             stand_in = place / "later" / program
             stand_in.write_text(_STAND_IN)
             stand_in.chmod(0o755)

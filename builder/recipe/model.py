@@ -12,6 +12,7 @@ from pydantic import Field, StringConstraints
 
 from builder.recipe.containers import Containers
 from builder.recipe.content import ContentSource
+from builder.recipe.database import Database
 from builder.recipe.disk import Disk
 from builder.recipe.network import Firewall
 from builder.recipe.secrets import Secret, Tls
@@ -219,6 +220,8 @@ class Recipe(Part):
     """Values that nobody may know but those who need them; made on the devices, or told by their seeds."""
     tls: Tls | None = None
     """Who vouches for the certificate of whatever serves by TLS."""
+    database: Database | None = None
+    """Databases on the device itself."""
     firewall: Firewall | None = None
     """Who may reach what; everybody may reach everything without it."""
     firstboot: FirstBoot = FirstBoot()

@@ -15,6 +15,7 @@ from builder.recipe.model import Recipe
 from builder.recipe.params import value_of
 from builder.recipe.problems import suggest
 from builder.recipe.semantics_containers import CONTAINER_RULES
+from builder.recipe.semantics_database import DATABASE_RULES
 from builder.recipe.semantics_disk import DISK_RULES
 from builder.recipe.semantics_network import NETWORK_RULES
 from builder.recipe.semantics_secrets import SECRET_RULES
@@ -28,7 +29,7 @@ CONTENT_STICK = "content-stick"
 
 def findings(recipe: Recipe, *, without: Collection[str] = ()) -> Iterator[Finding]:
     """All findings of the rules that read none of the sections in `without`."""
-    for sections, rule in (*RULES, *DISK_RULES, *CONTAINER_RULES, *SECRET_RULES, *NETWORK_RULES):
+    for sections, rule in (*RULES, *DISK_RULES, *CONTAINER_RULES, *SECRET_RULES, *NETWORK_RULES, *DATABASE_RULES):
         if not set(sections) & set(without):
             yield from rule(recipe)
 

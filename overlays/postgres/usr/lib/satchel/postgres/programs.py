@@ -1,0 +1,58 @@
+"""PostgreSQL's own programs, as the account `postgres`, by their version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from device.commands import run
+from device.errors import DeviceError
+from device.paths import Paths
+
+ACCOUNT = "postgres"
+SOCKET = "/run/postgresql"
+_HOURS = 3600
+
+
+def directory(paths: Paths, version: int) -> Path:
+    """Where the programs of a version lie.
+
+    Raises:
+        DeviceError: this system does not have them.
+    """
+    found = paths.at(f"/usr/lib/postgresql/{version}/bin")
+    if not found.is_dir():
+        raise DeviceError(
+            f"this system has no PostgreSQL {version}",
+            advice=f"Build an image with postgresql-{version} in packages.apt and in database.postgres.upgrade_from.",
+        )
+    return found
+
+
+def program(
+    paths: Paths,
+    version: int,
+    *argv: str,
+    why: str,
+    env: Mapping[str, str] | None = None,
+    hours: float = 12,
+) -> str:
+    """Run a program of a version.
+
+    Raises:
+        DeviceError: it failed; the end of what it said is in the text.
+    """
+    command = (str(directory(paths, version) / argv[0]), *argv[1:])
+    return run(command, why=why, user=ACCOUNT, env=env, timeout=hours * _HOURS)
+
+
+def sql(text: str, *, port: int, database: str = "postgres", why: str, values: Sequence[str] = ()) -> str:
+    """Have the server that runs do something; what comes back has a line for each row.
+
+    `values` are variables of psql (`NAME=VALUE`). The text goes in by a pipe: others can see a command line.
+    """
+    argv = ["psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set", "ON_ERROR_STOP=1"]
+    for value in values:
+        argv += ["--set", value]
+    argv += ["--host", SOCKET, "--port", str(port), "--dbname", database]
+    return run(argv, why=why, user=ACCOUNT, stdin=text)
