@@ -58,12 +58,14 @@ def run(
     env: Mapping[str, str] | None = None,
     user: str | None = None,
     timeout: float = 1200,
+    cwd: str = "/",
 ) -> str:
     """Run a program and return what it wrote to standard output.
 
     Args:
         user: the account to become; only root can become somebody else.
         timeout: seconds; less when the time for everything ends earlier.
+        cwd: where it is started.
 
     Raises:
         OutOfTime: it was not done when the time for everything was over.
@@ -81,7 +83,7 @@ def run(
             errors="replace",
             timeout=min(timeout, _end.get() - time.monotonic()),
             check=False,
-            cwd="/",
+            cwd=cwd,
             user=uid,
             group=gid,
             extra_groups=None if uid is None else [],

@@ -6,13 +6,18 @@ import argparse
 import os
 import sys
 
+from device.commands import run
 from device.errors import DeviceError
 from device.paths import Paths
-from postgres import cluster, settle
+from postgres import cluster, settle, upgrade
 from postgres.settings import FILE, Settings, load
 
 _EXAMPLES = """examples:
-  sudo satchel-postgres status         which data there is, and which one is served
+  sudo satchel-postgres status             which data there is, and which one is served
+  sudo satchel-postgres upgrade --dry-run  what taking over the data of an earlier version needs
+  sudo satchel-postgres upgrade            do it; the old data stays
+  sudo satchel-postgres confirm            all is well: remove the old data
+  sudo satchel-postgres back               it is not: remove the new data, for the earlier system to go on
 """
 
 
@@ -26,6 +31,10 @@ def parser() -> argparse.ArgumentParser:
     )
     verbs = made.add_subparsers(dest="verb", metavar="VERB", required=True)
     verbs.add_parser("status", help="which data there is, and which one is served")
+    upgrading = verbs.add_parser("upgrade", help="take over the data of an earlier major version")
+    upgrading.add_argument("--dry-run", action="store_true", help="only say what it would do and need")
+    for verb, text in (("confirm", "remove the data of earlier versions"), ("back", "remove the data of this version")):
+        verbs.add_parser(verb, help=text).add_argument("--yes", action="store_true", help="do not ask")
     verbs.add_parser("prepare", help="make the server's data if there is none; its unit does this")
     verbs.add_parser("settle", help="make roles, databases and extensions; its unit does this")
     return made
@@ -44,12 +53,61 @@ def main(arguments: list[str] | None = None) -> int:
             cluster.prepare(paths, settings)
         elif options.verb == "settle":
             settle.settle(paths, settings)
+        elif options.verb == "upgrade":
+            _upgrade(paths, settings, dry_run=options.dry_run)
+        elif options.verb == "confirm":
+            return _confirm(paths, settings, sure=options.yes)
+        elif options.verb == "back":
+            return _back(paths, settings, sure=options.yes)
         else:
             _status(paths, settings)
     except DeviceError as error:
         print(f"satchel-postgres: {error.reason}\n{error.advice}", file=sys.stderr)
         return 1
     return 0
+
+
+def _upgrade(paths: Paths, settings: Settings, *, dry_run: bool) -> None:
+    print(upgrade.plan(paths, settings).text(), flush=True)
+    if dry_run:
+        return
+    run(("systemctl", "stop", upgrade.UNIT), why="stop the database server")
+    upgrade.upgrade(paths, settings, say=_say)
+    _say("starting the new server")
+    run(("systemctl", "start", upgrade.UNIT), why="start the database server", timeout=24 * 3600)
+    upgrade.finish(settings, say=_say)
+    print("Done. Look whether all is well, then: sudo satchel-postgres confirm")
+
+
+def _confirm(paths: Paths, settings: Settings, *, sure: bool) -> int:
+    if not sure and not _agreed("The data of earlier versions is removed for good."):
+        return 1
+    for version in upgrade.confirm(paths, settings):
+        print(f"The data of PostgreSQL {version} is removed.")
+    return 0
+
+
+def _back(paths: Paths, settings: Settings, *, sure: bool) -> int:
+    if not sure and not _agreed("Everything that was written since the data was taken over is lost."):
+        return 1
+    run(("systemctl", "stop", upgrade.UNIT), why="stop the database server")
+    version = upgrade.back(paths, settings)
+    print(f"The data of PostgreSQL {version} is the only one now. Start the earlier system, or upgrade again.")
+    return 0
+
+
+def _agreed(warning: str) -> bool:
+    print(warning)
+    try:
+        return input("Type yes to go on: ").strip().lower() == "yes"
+    except (EOFError, KeyboardInterrupt):
+        print()
+        return False
+
+
+def _say(text: str) -> None:
+    """At once: each takes a while."""
+    print(text, flush=True)
 
 
 def _status(paths: Paths, settings: Settings) -> None:

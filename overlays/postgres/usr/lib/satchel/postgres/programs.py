@@ -36,6 +36,7 @@ def program(
     why: str,
     env: Mapping[str, str] | None = None,
     hours: float = 12,
+    cwd: str = "/",
 ) -> str:
     """Run a program of a version.
 
@@ -43,7 +44,7 @@ def program(
         DeviceError: it failed; the end of what it said is in the text.
     """
     command = (str(directory(paths, version) / argv[0]), *argv[1:])
-    return run(command, why=why, user=ACCOUNT, env=env, timeout=hours * _HOURS)
+    return run(command, why=why, user=ACCOUNT, env=env, timeout=hours * _HOURS, cwd=cwd)
 
 
 def sql(text: str, *, port: int, database: str = "postgres", why: str, values: Sequence[str] = ()) -> str:
