@@ -11,7 +11,7 @@ import shlex
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -39,12 +39,20 @@ class Origin:
     architecture: str
     mirror: tuple[str, ...]
     """A mirror as mmdebstrap takes it; empty for its defaults."""
+    older: str | None = None
+    """A further release, for what the suite does not have."""
 
 
 def origin_of(base: Base) -> Origin:
     """Where the packages of a recipe come from."""
     mirror = (base.mirror,) if base.mirror else apt_mirror()
-    return Origin(suite=base.suite, components=base.components, architecture=base.architecture, mirror=mirror)
+    return Origin(
+        suite=base.suite,
+        components=base.components,
+        architecture=base.architecture,
+        mirror=mirror,
+        older=base.older,
+    )
 
 
 def downloadable(address: str) -> str:
@@ -57,6 +65,8 @@ class Archive:
     """Settings of apt that lead to an archive, below a directory of their own."""
 
     root: Path
+    older: str | None = None
+    """The release that gives only what is nowhere else."""
 
     @property
     def sites(self) -> tuple[str, ...]:
@@ -98,7 +108,9 @@ class Archive:
 
     def preferences(self, text: str) -> None:
         """Which versions are preferred from now on, as apt_preferences(5) has it."""
-        (self.root / "etc/apt/preferences").write_text(text)
+        # Below the 500 of everything else: a version from there is chosen only where there is no other.
+        last = f"Package: *\nPin: release n={self.older}*\nPin-Priority: 100\n\n" if self.older else ""
+        (self.root / "etc/apt/preferences").write_text(last + text)
 
     def download(self, wanted: Sequence[tuple[str, Path, str]], *, on_line: Callable[[str], None]) -> None:
         """Download files, each an address, a place and a SHA-256; those that cannot be had are not there afterwards."""
@@ -116,20 +128,45 @@ def archive(origin: Origin) -> Iterator[Archive]:
     if shutil.which("mmdebstrap") is None:
         raise MissingTool("mmdebstrap", why="to find Debian packages", package="mmdebstrap")
     with scratch(cache_directory() / "tmp", "archive-") as root:
-        run(
-            (
-                *("mmdebstrap", "--mode=root", "--variant=custom", "--format=null", "--skip=update"),
-                f"--components={','.join(origin.components)}",
-                f"--architectures={origin.architecture}",
-                f'--setup-hook=cp -a "$1/." {shlex.quote(str(root))}',
-                *(origin.suite, "/dev/null", *origin.mirror),
-            ),
-            why="find the archive",
-            env=proxy_environment(),
-        )
-        (settings,) = (root / "tmp").glob("mmdebstrap.apt.conf.*")
-        text = settings.read_text()
-        (made_for,) = re.findall(r'^Dir "(.*)";$', text, re.MULTILINE)
-        # apt's own user cannot reach what lies in a home that is closed to others.
-        (root / "apt.conf").write_text(f'{text.replace(made_for, str(root))}\nAPT::Sandbox::User "root";\n')
-        yield Archive(root=root)
+        _set_up(root, origin)
+        if origin.older:
+            with scratch(root, "older-") as other:
+                _set_up(other, _of_older(origin, origin.older))
+                _add_sources(root / "etc/apt", other / "etc/apt", named=origin.older)
+        found = Archive(root=root, older=origin.older)
+        found.preferences("")
+        yield found
+
+
+def _of_older(origin: Origin, older: str) -> Origin:
+    # A mirror may be a whole line of sources.list(5), which names the release, too.
+    mirror = tuple(each.replace(f" {origin.suite} ", f" {older} ") for each in origin.mirror)
+    return replace(origin, suite=older, mirror=mirror)
+
+
+def _set_up(root: Path, origin: Origin) -> None:
+    """Have mmdebstrap make settings of apt in `root`."""
+    run(
+        (
+            *("mmdebstrap", "--mode=root", "--variant=custom", "--format=null", "--skip=update"),
+            f"--components={','.join(origin.components)}",
+            f"--architectures={origin.architecture}",
+            f'--setup-hook=cp -a "$1/." {shlex.quote(str(root))}',
+            *(origin.suite, "/dev/null", *origin.mirror),
+        ),
+        why="find the archive",
+        env=proxy_environment(),
+    )
+    (settings,) = (root / "tmp").glob("mmdebstrap.apt.conf.*")
+    text = settings.read_text()
+    (made_for,) = re.findall(r'^Dir "(.*)";$', text, re.MULTILINE)
+    # apt's own user cannot reach what lies in a home that is closed to others.
+    (root / "apt.conf").write_text(f'{text.replace(made_for, str(root))}\nAPT::Sandbox::User "root";\n')
+
+
+def _add_sources(settings: Path, others: Path, *, named: str) -> None:
+    """Further sources of apt, under names that are free."""
+    files = (others / "sources.list", *sorted((others / "sources.list.d").iterdir()))
+    for number, file in enumerate(file for file in files if file.exists()):
+        ending = file.suffix if file.parent.name == "sources.list.d" else ".list"
+        shutil.copyfile(file, settings / f"sources.list.d/{named}-{number}{ending}")

@@ -18,8 +18,9 @@ def inputs_of(loaded: Loaded) -> dict[str, str]:
     """What the recipe asks for, in a canonical text for each section."""
     recipe = loaded.recipe
     base = recipe.base
+    suites = filter(None, (base.suite, base.older))
     return {
-        "base": " ".join((base.distribution, base.suite, base.architecture, *sorted(base.components))),
+        "base": " ".join((base.distribution, *suites, base.architecture, *sorted(base.components))),
         "apt": " ".join(sorted(set(recipe.packages.apt))),
         "tools": " ".join(tool_packages(recipe)),
         **{

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from builder.errors import ArtifactError, CommandFailed, HostError, PlanError, RecipeError, SatchelError
 from builder.host.places import RECIPES
@@ -85,8 +85,8 @@ def _tools_origin(loaded: Loaded) -> Origin:
     system = origin_of(loaded.recipe.base)
     tools = Origin(suite=SUITE, components=("main",), architecture=system.architecture, mirror=apt_mirror())
     same = (system.suite, system.mirror) == (tools.suite, tools.mirror) and "main" in system.components
-    # Packages of main need only main, so lists with more serve as well.
-    return system if same else tools
+    # Packages of main need only main, so lists with more serve as well; an older release has other essential packages.
+    return replace(system, older=None) if same else tools
 
 
 def _date(earlier: Lock | None) -> int:
@@ -146,11 +146,12 @@ class _Resolution:
     def _resolved(
         self, packages: Sequence[str], locked: Sequence[Deb], keys: Keys
     ) -> tuple[tuple[Deb, ...], tuple[Deb, ...]]:
-        there = self.opened(origin_of(self.loaded.recipe.base))
+        origin = origin_of(self.loaded.recipe.base)
+        there, of_suite = self.opened(origin), self.opened(replace(origin, older=None))
         kept = self.upgrade.kept(locked)
         try:
             with self.reporter.step("resolve packages", detail=f"{len(packages)} by name"):
-                minimal = {deb.name for deb in resolve_debs(there, MINIMAL, locked=kept, reporter=self.reporter)}
+                minimal = {deb.name for deb in resolve_debs(of_suite, MINIMAL, locked=kept, reporter=self.reporter)}
                 # In one transaction, because the packages of the recipe may ask more of the minimal ones.
                 whole = resolve_debs(there, (*sorted(minimal), *packages), locked=kept, reporter=self.reporter)
         except UnknownPackages as error:
@@ -256,7 +257,8 @@ def _with_same_tools(wanted: str) -> Lock | None:
 
 def _unknown(loaded: Loaded, error: UnknownPackages, packages: Sequence[str], keys: Keys) -> SatchelError:
     base = loaded.recipe.base
-    where = f"Debian {base.suite} ({', '.join(base.components)})"
+    suites = " or ".join(filter(None, (base.suite, base.older)))
+    where = f"Debian {suites} ({', '.join(base.components)})"
     problems = [
         loaded.problem((*keys, number), f"{where} has no package {name}", hint=_meant(error.names[name]))
         for number, name in enumerate(packages)

@@ -16,6 +16,9 @@ class Base(Part):
     """The distribution."""
     suite: Literal["trixie"] = "trixie"
     """The release; trixie is Debian 13."""
+    older: Literal["bookworm"] | None = None
+    """An earlier release, for packages that the suite no longer has, such as `postgresql-15` and the libraries that it
+    needs. Whatever the suite has comes from the suite."""
     architecture: Literal["amd64"] = "amd64"
     """The processor architecture of the device."""
     components: tuple[Literal["main", "contrib", "non-free", "non-free-firmware"], ...] = ("main",)

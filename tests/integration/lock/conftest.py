@@ -7,7 +7,7 @@ import hashlib
 import os
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -70,19 +70,25 @@ class Mirror:
         self._made_before = made
         self.line = f"deb [trusted=yes] {address} trixie main"
 
-    def publish(self, *packages: Package) -> None:
+    def publish(self, *packages: Package, older: Sequence[Package] = ()) -> None:
+        """Replace everything; `older` is what the release before has."""
         for old in self.directory.rglob("*.deb"):
             old.unlink()
-        listed = "".join(self._publish(package) for package in (*SYSTEM, *packages))
-        lists = self.directory / "dists/trixie/main/binary-amd64"
+        self._publish_suite("trixie", "stable", (*SYSTEM, *packages))
+        if older:
+            self._publish_suite("bookworm", "oldstable", older)
+
+    def _publish_suite(self, name: str, suite: str, packages: Sequence[Package]) -> None:
+        listed = "".join(self._publish(package) for package in packages)
+        lists = self.directory / f"dists/{name}/main/binary-amd64"
         lists.mkdir(parents=True, exist_ok=True)
         compressed = gzip.compress(listed.encode(), mtime=0)
         (lists / "Packages.gz").write_bytes(compressed)
         sums = f" {hashlib.sha256(listed.encode()).hexdigest()} {len(listed)} main/binary-amd64/Packages\n"
         sums += f" {hashlib.sha256(compressed).hexdigest()} {len(compressed)} main/binary-amd64/Packages.gz\n"
-        release = "Suite: stable\nCodename: trixie\nArchitectures: amd64\nComponents: main\n"
+        release = f"Suite: {suite}\nCodename: {name}\nArchitectures: amd64\nComponents: main\n"
         release += "Date: Sat, 01 Nov 2025 00:00:00 UTC\n"
-        (self.directory / "dists/trixie/Release").write_text(f"{release}SHA256:\n{sums}")
+        (self.directory / f"dists/{name}/Release").write_text(f"{release}SHA256:\n{sums}")
 
     def file(self, package: Package) -> Path:
         return self.directory / package.file

@@ -89,6 +89,26 @@ def test_what_is_locked_stays_and_what_is_named_is_upgraded_with_its_source(mirr
     assert versions(everything_new.apt)["lonely"] == "2"
 
 
+def test_an_older_release_gives_only_what_is_nowhere_else(mirror: Mirror, recipe: Path) -> None:
+    older = (
+        Package(name="lonely", version="0.9", depends="relic, hello"),
+        Package(name="relic", version="0.9"),
+        Package(name="hello", version="9"),
+        Package(name="mtools", version="9", minimal=True),
+        Package(name="forgotten", version="0.9", minimal=True),
+    )
+    mirror.publish(GREETER, HELLO, older=older)
+    recipe.write_text(f"{recipe.read_text()}base: {{older: bookworm}}\n")
+    lock = resolved(recipe)
+    assert versions(lock.apt) == {"greeter": "1:1.0+b~1", "hello": "1", "lonely": "0.9", "relic": "0.9"}
+    assert versions(lock.base) == {"apt": "1", "floor": "1"}, "what was essential there is not here"
+    assert versions(lock.tools)["mtools"] == "1"
+    assert "forgotten" not in versions(lock.tools)
+    assert resolved(recipe, earlier=lock) == lock
+    fetched(recipe, lock)
+    assert Pool().missing(lock.files()) == ()
+
+
 def test_nothing_is_looked_up_for_what_did_not_change(
     mirror: Mirror, recipe: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,4 +1,4 @@
-"""Data of an earlier version taken over by pg_upgrade. The old data stays as it is until somebody says that all is well.
+"""Data of an earlier version taken over by pg_upgrade. The old data stays as it is until somebody confirms.
 
 Where the file system can share blocks (btrfs), the new data is a clone: it needs little room and few seconds.
 """
