@@ -136,20 +136,24 @@ def find_lab() -> Tools | None:
     return _find(Store("lab"), key_of(_lab_parts(LAB_PACKAGES)))
 
 
-def ensure_lab(reporter: Reporter, packages: Sequence[str] = LAB_PACKAGES) -> Tools:
+def ensure_lab(reporter: Reporter, packages: Sequence[str] = LAB_PACKAGES, *, older: str | None = None) -> Tools:
     """The lab, made now from a mirror if this machine does not have it yet. Must run inside the namespace.
 
-    Other packages make another lab, such as that of the servers that tests speak to.
+    Other packages make another lab, such as that of the servers that tests speak to. `older` is a further release,
+    for what this one no longer has.
 
     Raises:
         MissingTool: the host lacks mmdebstrap or bubblewrap.
         CommandFailed: the tree could not be made, for example because no mirror answers.
     """
+    options = (*_LAB, *_with_older(older)) if older else _LAB
 
     def build(directory: Path) -> None:
-        _bootstrap((*_LAB, f"--include={','.join(packages)}"), apt_mirror(), directory, reporter)
+        _bootstrap((*options, f"--include={','.join(packages)}"), apt_mirror(), directory, reporter)
 
-    return _ensure("lab", _lab_parts(packages), build, f"{len(packages)} packages of Debian {SUITE}, once", reporter)
+    return _ensure(
+        "lab", _lab_parts(packages, options), build, f"{len(packages)} packages of Debian {SUITE}, once", reporter
+    )
 
 
 def _workshop_parts(debs: Sequence[Pooled]) -> dict[str, str]:
@@ -157,9 +161,16 @@ def _workshop_parts(debs: Sequence[Pooled]) -> dict[str, str]:
     return {**files, "suite": SUITE, "options": " ".join(_WORKSHOP), "work": WORK}
 
 
-def _lab_parts(packages: Sequence[str]) -> dict[str, str]:
+def _lab_parts(packages: Sequence[str], options: Sequence[str] = _LAB) -> dict[str, str]:
     """Everything that decides what is in a lab, besides the day it was made."""
-    return {"suite": SUITE, "packages": " ".join(packages), "options": " ".join(_LAB), "work": WORK}
+    return {"suite": SUITE, "packages": " ".join(packages), "options": " ".join(options), "work": WORK}
+
+
+def _with_older(release: str) -> tuple[str, ...]:
+    """The same sources once more for another release, which gives only what is nowhere else."""
+    again = f'sed s/{SUITE}/{release}/g "$1/etc/apt/sources.list" > "$1/etc/apt/sources.list.d/{release}.list"'
+    pinned = f"'Package: *\\nPin: release n={release}*\\nPin-Priority: 100\\n' > \"$1/etc/apt/preferences.d/{release}\""
+    return (f"--setup-hook={again}", f"--setup-hook=printf {pinned}")
 
 
 def _names(debs: Sequence[Pooled]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from device import files, secret_files, settings as device_settings, tls
 from device.errors import DeviceError
 from device.paths import Paths
 from device.settings import Tls
-from postgres import cluster, settle
+from postgres import cluster, settle, upgrade
 from postgres.programs import sql
 from postgres.settings import Database, Replica, Role, Settings
 from seed.makers import MAKERS
@@ -58,7 +58,10 @@ def start(wanted, config=CONFIG, data=None):
     log = open(f"/tmp/log-{wanted.port}", "ab")
     entry = pwd.getpwnam("postgres")
     groups = os.getgrouplist("postgres", entry.pw_gid)
-    process = subprocess.Popen(argv, user="postgres", group="postgres", extra_groups=groups, stdout=log, stderr=log)
+    # As systemd does for a service with an account; a server that copies another looks for files in its home.
+    env = {**os.environ, "HOME": entry.pw_dir}
+    account = {"user": "postgres", "group": "postgres", "extra_groups": groups, "env": env}
+    process = subprocess.Popen(argv, **account, stdout=log, stderr=log)
     while subprocess.run(("pg_isready", "-q", "-h", "/run/postgresql", "-p", str(wanted.port))).returncode:
         assert process.poll() is None, Path(log.name).read_text()
         time.sleep(0.05)
@@ -84,8 +87,19 @@ def refusal(work):
 """
 
 
-def ran(program: str, room: Path, config: Path, packages: Sequence[str] = PACKAGES) -> dict[str, Any]:
-    """What a program found, in a tree that is thrown away; must be called inside the namespace."""
+def ran(
+    program: str,
+    room: Path,
+    config: Path,
+    *,
+    packages: Sequence[str] = PACKAGES,
+    older: str | None = None,
+    places: Mapping[str, Path] | None = None,
+) -> dict[str, Any]:
+    """What a program found, in a tree that is thrown away; must be called inside the namespace.
+
+    `older` and `packages` say what the tree has; `places` are further directories, by where the program finds them.
+    """
     mounts = [
         Mount(target=f"/usr/lib/satchel/{name}", source=OVERLAYS / overlay / "usr/lib/satchel" / name)
         for overlay, names in _LIBRARIES.items()
@@ -94,8 +108,10 @@ def ran(program: str, room: Path, config: Path, packages: Sequence[str] = PACKAG
     (room / "program.py").write_text(f"{BEFORE}\n{program}\nprint(json.dumps(seen))\n")
     mounts.append(Mount(target="/program.py", source=room / "program.py"))
     mounts.append(Mount(target="/etc/satchel/postgres", source=config))
+    mounts += [Mount(target=target, source=source, writable=True) for target, source in (places or {}).items()]
     (room / "scratch").mkdir()
-    with tree_mounted((ensure_lab(Reporter(), packages).tree,), room / "scratch") as tree:
+    lab = ensure_lab(Reporter(), packages, older=older)
+    with tree_mounted((lab.tree,), room / "scratch") as tree:
         inside = Sandbox(root=tree, writable=True, mounts=tuple(mounts))
         text = inside.run(("python3", "-B", "/program.py"), why="try PostgreSQL")
     found: dict[str, Any] = json.loads(text.splitlines()[-1])

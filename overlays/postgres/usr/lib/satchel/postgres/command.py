@@ -12,12 +12,14 @@ from device.paths import Paths
 from postgres import cluster, settle, upgrade
 from postgres.settings import FILE, Settings, load
 
+UNIT = "satchel-postgres.service"
+
 _EXAMPLES = """examples:
   sudo satchel-postgres status             which data there is, and which one is served
   sudo satchel-postgres upgrade --dry-run  what taking over the data of an earlier version needs
   sudo satchel-postgres upgrade            do it; the old data stays
   sudo satchel-postgres confirm            all is well: remove the old data
-  sudo satchel-postgres back               it is not: remove the new data, for the earlier system to go on
+  sudo satchel-postgres back               it is not: remove the new data, and let the earlier system go on
 """
 
 
@@ -32,8 +34,9 @@ def parser() -> argparse.ArgumentParser:
     verbs = made.add_subparsers(dest="verb", metavar="VERB", required=True)
     verbs.add_parser("status", help="which data there is, and which one is served")
     upgrading = verbs.add_parser("upgrade", help="take over the data of an earlier major version")
-    upgrading.add_argument("--dry-run", action="store_true", help="only say what it would do and need")
-    for verb, text in (("confirm", "remove the data of earlier versions"), ("back", "remove the data of this version")):
+    upgrading.add_argument("--dry-run", action="store_true", help="only say what it needs, and whether it can be done")
+    going_back = "remove the data that was taken over, and go back to that before"
+    for verb, text in (("confirm", "remove the data of earlier versions"), ("back", going_back)):
         verbs.add_parser(verb, help=text).add_argument("--yes", action="store_true", help="do not ask")
     verbs.add_parser("prepare", help="make the server's data if there is none; its unit does this")
     verbs.add_parser("settle", help="make roles, databases and extensions; its unit does this")
@@ -64,25 +67,38 @@ def main(arguments: list[str] | None = None) -> int:
     except DeviceError as error:
         print(f"satchel-postgres: {error.reason}\n{error.advice}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 
 def _upgrade(paths: Paths, settings: Settings, *, dry_run: bool) -> None:
-    print(upgrade.plan(paths, settings).text(), flush=True)
+    with cluster.alone(paths, settings):
+        wanted = upgrade.plan(paths, settings)
+        if wanted:
+            _say(wanted.text())
+            if not dry_run:
+                run(("systemctl", "stop", UNIT), why="stop the database server")
+            upgrade.upgrade(paths, settings, wanted, say=_say, only_check=dry_run)
+        else:
+            _say("The data was taken over already.")
     if dry_run:
+        print("Nothing speaks against it." if wanted else "What follows it can be done again.")
         return
-    run(("systemctl", "stop", upgrade.UNIT), why="stop the database server")
-    upgrade.upgrade(paths, settings, say=_say)
     _say("starting the new server")
-    run(("systemctl", "start", upgrade.UNIT), why="start the database server", timeout=24 * 3600)
-    upgrade.finish(settings, say=_say)
+    # It may have tried, in vain, more often than systemd allows.
+    run(("systemctl", "reset-failed", UNIT), why="let the database server start again")
+    run(("systemctl", "start", UNIT), why="start the database server", timeout=24 * 3600)
+    upgrade.finish(paths, settings, say=_say)
     print("Done. Look whether all is well, then: sudo satchel-postgres confirm")
 
 
 def _confirm(paths: Paths, settings: Settings, *, sure: bool) -> int:
     if not sure and not _agreed("The data of earlier versions is removed for good."):
         return 1
-    for version in upgrade.confirm(paths, settings):
+    with cluster.alone(paths, settings):
+        removed = upgrade.confirm(paths, settings)
+    for version in removed:
         print(f"The data of PostgreSQL {version} is removed.")
     return 0
 
@@ -90,9 +106,11 @@ def _confirm(paths: Paths, settings: Settings, *, sure: bool) -> int:
 def _back(paths: Paths, settings: Settings, *, sure: bool) -> int:
     if not sure and not _agreed("Everything that was written since the data was taken over is lost."):
         return 1
-    run(("systemctl", "stop", upgrade.UNIT), why="stop the database server")
-    version = upgrade.back(paths, settings)
-    print(f"The data of PostgreSQL {version} is the only one now. Start the earlier system, or upgrade again.")
+    with cluster.alone(paths, settings):
+        upgrade.require_earlier(paths, settings)
+        run(("systemctl", "stop", UNIT), why="stop the database server")
+        version = upgrade.back(paths, settings)
+    print(f"The data of PostgreSQL {version} is the newest now. Flash the system that had it, or upgrade again.")
     return 0
 
 

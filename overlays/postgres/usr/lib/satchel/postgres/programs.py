@@ -12,6 +12,7 @@ from device.paths import Paths
 ACCOUNT = "postgres"
 SOCKET = "/run/postgresql"
 _HOURS = 3600
+_ADVICE = "No data was lost. What the server itself wrote: sudo journalctl --unit satchel-postgres"
 
 
 def directory(paths: Paths, version: int) -> Path:
@@ -44,7 +45,7 @@ def program(
         DeviceError: it failed; the end of what it said is in the text.
     """
     command = (str(directory(paths, version) / argv[0]), *argv[1:])
-    return run(command, why=why, user=ACCOUNT, env=env, timeout=hours * _HOURS, cwd=cwd)
+    return run(command, why=why, advice=_ADVICE, user=ACCOUNT, env=env, timeout=hours * _HOURS, cwd=cwd)
 
 
 def sql(text: str, *, port: int, database: str = "postgres", why: str, values: Sequence[str] = ()) -> str:
@@ -56,4 +57,4 @@ def sql(text: str, *, port: int, database: str = "postgres", why: str, values: S
     for value in values:
         argv += ["--set", value]
     argv += ["--host", SOCKET, "--port", str(port), "--dbname", database]
-    return run(argv, why=why, user=ACCOUNT, stdin=text)
+    return run(argv, why=why, advice=_ADVICE, user=ACCOUNT, stdin=text)

@@ -10,24 +10,25 @@ import os
 import re
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from device.commands import run
 from device.errors import DeviceError
 from device.paths import Paths
 from postgres import cluster, programs
 from postgres.programs import program, sql
 from postgres.settings import Settings
 
-UNIT = "satchel-postgres.service"
+REPORTS = "/var/log/satchel-postgres-upgrade"
+"""What pg_upgrade wrote when it failed."""
 
 _FICLONE = 0x40049409
 """linux/fs.h: share the blocks of another file."""
 _MARGIN = 1.1
 """What a new version's own tables may need beside a copy."""
-_CLONED_BYTES = 256 << 20
-"""What is new in a clone: the system tables, and a first segment of the log of changes."""
+_NEW_BYTES = 256 << 20
+"""What is new in any case: the system tables, and first segments of the log of changes."""
 
 Say = Callable[[str], None]
 
@@ -55,109 +56,127 @@ class Plan:
         )
 
 
-def plan(paths: Paths, settings: Settings) -> Plan:
-    """What there is to do.
+def plan(paths: Paths, settings: Settings) -> Plan | None:
+    """What there is to do; nothing when the data was taken over already, and nobody has confirmed.
 
     Raises:
-        DeviceError: there is nothing to take over, or this system cannot.
+        DeviceError: there is no earlier data, or this system cannot take it over.
     """
     there = cluster.versions(paths, settings)
-    if settings.version in there:
-        raise DeviceError(
-            f"there is data of PostgreSQL {settings.version} already",
-            advice="Nothing has to be taken over. `satchel-postgres status` lists what there is.",
-        )
-    if not there:
-        raise DeviceError("there is no data of an earlier version", advice="Start satchel-postgres.service.")
+    if not there or there == [settings.version]:
+        raise DeviceError("there is no data of an earlier version", advice="Nothing has to be done.")
     old = there[-1]
+    if old == settings.version:
+        return None
+    if old > settings.version or settings.replica:
+        raise cluster.of_another_version(there, settings)
     if old not in settings.upgrade_from:
         raise DeviceError(
             f"this system cannot take over the data of PostgreSQL {old}",
             advice=f"Build an image with {old} in database.postgres.upgrade_from, and flash it with --keep-data.",
         )
-    for version in (old, settings.version):
-        programs.directory(paths, version)
     directory = cluster.place(paths, settings, old)
-    size = sum(path.lstat().st_blocks * 512 for path in directory.rglob("*"))
-    clones = _can_clone(directory)
-    facts = os.statvfs(directory)
+    if any((directory / "pg_tblspc").iterdir()):
+        raise DeviceError(
+            "there are tablespaces, data in places that this program does not know",
+            advice="Move their tables back with the earlier system (ALTER DATABASE ... SET TABLESPACE pg_default).",
+        )
+    size, clones, facts = _used_bytes(directory), _can_clone(directory), os.statvfs(directory)
     return Plan(
         old=old,
         new=settings.version,
         size_bytes=size,
-        needed_bytes=_CLONED_BYTES if clones else int(size * _MARGIN) + _CLONED_BYTES,
+        needed_bytes=(0 if clones else int(size * _MARGIN)) + _NEW_BYTES,
         free_bytes=facts.f_bavail * facts.f_frsize,
         clones=clones,
     )
 
 
-def upgrade(paths: Paths, settings: Settings, *, say: Say) -> None:
-    """Take over.
+def upgrade(paths: Paths, settings: Settings, wanted: Plan, *, say: Say, only_check: bool = False) -> None:
+    """Take over, or only let pg_upgrade check whether it could; inside `cluster.alone`.
 
     Raises:
         DeviceError: it cannot be done; the old data is as it was.
     """
-    wanted = plan(paths, settings)
     if wanted.free_bytes < wanted.needed_bytes:
         raise DeviceError(
             f"there is too little room: {_size(wanted.needed_bytes)} are needed, {_size(wanted.free_bytes)} are free",
             advice="Nothing was touched. Move something away from the partition with the data, and try again.",
         )
-    old = cluster.place(paths, settings, wanted.old)
     say("looking at the old data")
+    old = cluster.place(paths, settings, wanted.old)
+    cluster.own(old)
     _shut_down_cleanly(paths, wanted.old, old)
-    with cluster.made_whole(cluster.place(paths, settings, wanted.new)) as new:
+    target = cluster.place(paths, settings, wanted.new)
+    making = cluster.provisional if only_check else cluster.made_whole
+    with making(paths, target) as new:
         cluster.initialise(paths, wanted.new, new, checksums=_has_checksums(paths, wanted.old, old))
-        say("comparing both")
-        _pg_upgrade(paths, wanted, old, new, "--check")
-        say("taking over")
-        _pg_upgrade(paths, wanted, old, new, "--clone" if wanted.clones else "--copy")
+        try:
+            if only_check:
+                say("comparing both")
+                _pg_upgrade(paths, wanted, old, new, "--check")
+            else:
+                say("taking over")
+                _pg_upgrade(paths, wanted, old, new, "--clone" if wanted.clones else "--copy")
+                # It would remove the old data, and knows the new by its unfinished name.
+                (new / "delete_old_cluster.sh").unlink(missing_ok=True)
+        finally:
+            cluster.stop(paths, wanted.old, old)
 
 
-def finish(settings: Settings, *, say: Say) -> None:
-    """What the new server must do once it runs: statistics, extensions, and the proof that everything is there."""
-    say("gathering statistics")
-    argv = ("vacuumdb", "--all", "--analyze-only", "--host", programs.SOCKET, "--port", str(settings.port))
-    run(argv, why="gather statistics", user=programs.ACCOUNT, timeout=12 * 3600)
-    query = "SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate"
+def finish(paths: Paths, settings: Settings, *, say: Say) -> None:
+    """What the new server must do once it runs: bring extensions up to date, and gather statistics. Repeatable."""
+    say("bringing extensions up to date")
+    query = "SELECT datname FROM pg_database WHERE datallowconn"
     for database in sql(query, port=settings.port, why="list databases").splitlines():
         text = "SELECT format('ALTER EXTENSION %I UPDATE', extname) FROM pg_extension \\gexec\n"
         sql(text, port=settings.port, database=database, why=f"bring the extensions of {database} up to date")
+    say("gathering statistics")
+    argv = ("vacuumdb", "--all", "--analyze-only", "--host", programs.SOCKET, "--port", str(settings.port))
+    program(paths, settings.version, *argv, why="gather statistics")
 
 
 def confirm(paths: Paths, settings: Settings) -> tuple[int, ...]:
-    """Remove the data of earlier versions; returns which.
+    """Remove the data of earlier versions; returns which. Inside `cluster.alone`.
 
     Raises:
-        DeviceError: there is none, or the new data is not there.
+        DeviceError: there is none, or the server does not serve the new data.
     """
     there = cluster.versions(paths, settings)
-    earlier = tuple(version for version in there if version != settings.version)
+    earlier = tuple(version for version in there if version < settings.version)
     if settings.version not in there or not earlier:
         raise DeviceError("there is nothing to confirm", advice="`satchel-postgres status` lists what there is.")
+    sql("SELECT 1", port=settings.port, why="see whether the new data is served")
     for version in earlier:
-        shutil.rmtree(cluster.place(paths, settings, version))
+        cluster.remove(cluster.place(paths, settings, version))
     return earlier
 
 
-def back(paths: Paths, settings: Settings) -> int:
-    """Remove the new data, so that the old is the only one again; returns its version.
+def require_earlier(paths: Paths, settings: Settings) -> None:
+    """Insist that there is data to go back to.
 
     Raises:
-        DeviceError: there is no old data.
+        DeviceError: there is none.
     """
-    there = cluster.versions(paths, settings)
-    earlier = [version for version in there if version != settings.version]
-    if not earlier:
+    if len(cluster.versions(paths, settings)) < 2:
         raise DeviceError("there is no data of an earlier version", advice="It was confirmed, or never there.")
-    new = cluster.place(paths, settings, settings.version)
-    if new.exists():
-        shutil.rmtree(new)
-    return earlier[-1]
+
+
+def back(paths: Paths, settings: Settings) -> int:
+    """Remove the newest data, so that the one before is it again; returns its version. Inside `cluster.alone`.
+
+    Raises:
+        DeviceError: there is only one.
+    """
+    require_earlier(paths, settings)
+    *_, before, newest = cluster.versions(paths, settings)
+    cluster.remove(cluster.place(paths, settings, newest))
+    return before
 
 
 def _shut_down_cleanly(paths: Paths, version: int, directory: Path) -> None:
     """pg_upgrade takes nothing over from a server that was cut off: start it once, and end it."""
+    cluster.stop(paths, version, directory)
     if re.search(r"state:\s+shut down$", _control(paths, version, directory), re.MULTILINE):
         return
     options = f"-c listen_addresses= -c unix_socket_directories={directory}"
@@ -181,7 +200,24 @@ def _pg_upgrade(paths: Paths, wanted: Plan, old: Path, new: Path, how: str) -> N
     why = f"take over the data of PostgreSQL {wanted.old}"
     # It writes beside itself, and its servers listen in the directory where it is started.
     argv = ("pg_upgrade", *places, *binaries, "--socketdir", str(new), "--username=postgres", how)
-    program(paths, wanted.new, *argv, why=why, cwd=str(new))
+    try:
+        program(paths, wanted.new, *argv, why=why, cwd=str(new))
+    except DeviceError as error:
+        reports = paths.at(REPORTS)
+        with suppress(OSError):
+            shutil.rmtree(reports, ignore_errors=True)
+            shutil.copytree(new / "pg_upgrade_output.d", reports)
+        advice = f"The old data is as it was. What pg_upgrade wrote about it is in {REPORTS}."
+        raise DeviceError(error.reason, advice=advice) from error
+
+
+def _used_bytes(directory: Path) -> int:
+    """A server may be at work there, so files come and go."""
+    total = 0
+    for path in directory.rglob("*"):
+        with suppress(FileNotFoundError):
+            total += path.lstat().st_blocks * 512
+    return total
 
 
 def _can_clone(directory: Path) -> bool:
