@@ -33,10 +33,19 @@ def _brought(recipe: Recipe) -> Iterator[Finding]:
         *((("upgrade_from", i), version) for i, version in enumerate(postgres.upgrade_from)),
     ):
         if f"postgresql-{version}" not in recipe.packages.apt:
-            message = f"no package brings PostgreSQL {version}"
-            yield Finding((*_KEYS, *place), message, f"add postgresql-{version} to packages.apt")
+            hint = f"add postgresql-{version} to packages.apt"
+            if place != ("version",) and not recipe.base.older:
+                hint += ", and the release that has it as base.older"
+            yield Finding((*_KEYS, *place), f"no package brings PostgreSQL {version}", hint)
     if recipe.tls is None:
         yield Finding(_KEYS, "its certificate would be signed by itself, and nobody could verify it", "add `tls`")
+
+
+def _upgrades(recipe: Recipe) -> Iterator[Finding]:
+    postgres = _postgres(recipe)
+    for i, version in enumerate(postgres.upgrade_from if postgres else ()):
+        if postgres and version >= postgres.version:
+            yield Finding((*_KEYS, "upgrade_from", i), f"{version} is not earlier than {postgres.version}")
 
 
 def _data(recipe: Recipe) -> Iterator[Finding]:
@@ -91,9 +100,10 @@ def _settings(recipe: Recipe) -> Iterator[Finding]:
             yield Finding((*_KEYS, "settings", name), f"{name} follows from the rest of the recipe")
 
 
-_SECTIONS = ("database", "packages", "overlays", "secrets", "tls", "disk")
+_SECTIONS = ("database", "base", "packages", "overlays", "secrets", "tls", "disk")
 DATABASE_RULES: tuple[tuple[tuple[str, ...], Rule], ...] = (
     (_SECTIONS, _brought),
+    (_SECTIONS, _upgrades),
     (_SECTIONS, _data),
     (_SECTIONS, _names),
     (_SECTIONS, _replica),
