@@ -15,10 +15,9 @@ def settle(paths: Paths, settings: Settings) -> None:
     if settings.replica:
         return
     passwords = {role.name: secret_files.read(paths, role.secret) for role in settings.roles}
-    # A statement that fails must not bring a password into the journal.
-    text = "SET log_min_error_statement = panic;\n" + "".join(
-        line for role in settings.roles for line in _role(role, passwords[role.name])
-    )
+    # No statement may bring a password into the journal: neither one that fails, nor when the recipe logs all of them.
+    quiet = "SET log_min_error_statement = panic; SET log_statement = none; SET log_min_duration_statement = -1;\n"
+    text = quiet + "".join(line for role in settings.roles for line in _role(role, passwords[role.name]))
     sql(text, port=settings.port, why="make the roles of the database server")
     there = sql("SELECT datname FROM pg_database", port=settings.port, why="list databases").splitlines()
     for database in settings.databases:
