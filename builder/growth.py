@@ -50,18 +50,16 @@ class Growth:
         Raises:
             BuildFailed: one is not in the cache.
         """
-        outside = {layer.name for layer in self.layers if layer.outside}
-        return tuple(tree for layer, tree in self.trees() if layer.name not in outside)
+        return tuple(tree for layer, (_, tree) in zip(self.layers, self.trees(), strict=True) if layer.alone_at is None)
 
-    def outside(self, mount: str) -> Path | None:
+    def alone_at(self, mount: str) -> Path | None:
         """The tree that alone becomes the partition with this mount point, if there is one.
 
         Raises:
             BuildFailed: as `stack` does.
         """
-        outside = {layer.name for layer in self.layers if layer.outside}
-        candidates = (tree for layer, tree in self.trees() if layer.name in outside)
-        return next((tree for tree in candidates if (tree / mount.lstrip("/")).is_dir()), None)
+        made = zip(self.layers, self.trees(), strict=True)
+        return next((tree for layer, (_, tree) in made if layer.alone_at == mount), None)
 
     def trees(self) -> tuple[tuple[PlannedLayer, Path], ...]:
         """All layers with their directories.
@@ -178,9 +176,9 @@ def _grow(growth: Growth, *, tools: Tools, reporter: Reporter) -> None:
             build=partial(_make, layer, below, tools=tools, epoch=growth.lock.date, reporter=reporter),
             reporter=reporter,
             detail="" if planned.reused else planned.reason,
-            linked=layer.apart and not layer.outside,
+            linked=layer.apart and layer.alone_at is None,
         )
-        below = below if layer.outside else (*below, entry.path / "tree")
+        below = below if layer.alone_at else (*below, entry.path / "tree")
 
 
 def _make(

@@ -238,9 +238,9 @@ class Imaging:
             empty = self.scratch / "empty"
             empty.mkdir(exist_ok=True)
             return Source(path=empty)
-        outside = self.growth.outside(mount)
-        if outside is not None:
-            return Source(path=outside / mount.lstrip("/"))
+        alone = self.growth.alone_at(mount)
+        if alone is not None:
+            return Source(path=alone / mount.lstrip("/"))
         return Source(path=self.tree / mount.lstrip("/"), hidden=hidden_below(self.recipe, mount))
 
     def _out(self, placed: PlacedPartition) -> Path:

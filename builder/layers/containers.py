@@ -100,9 +100,9 @@ class ContainersLayer(Layer):
         return True
 
     @property
-    def outside(self) -> bool:
+    def alone_at(self) -> str:
         """See `Layer`."""
-        return True
+        return self.containers.store
 
     def parts(self) -> Mapping[str, str]:
         """Every image, how they are kept, and the code that does it."""

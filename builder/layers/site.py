@@ -65,9 +65,9 @@ class Layer(Protocol):
         return False
 
     @property
-    def outside(self) -> bool:
-        """Whether its tree is no part of the system's: it alone becomes the partition that is mounted there."""
-        return False
+    def alone_at(self) -> str | None:
+        """The mount point whose partition its tree alone becomes; such a layer is no part of the system's tree."""
+        return None
 
     def beforehand(self, *, tools: Tools, pool: Pool, reporter: Reporter) -> Mapping[str, Job[object]]:
         """What can be made beside the layers below, because it does not need them; `build` finds it in the cache."""

@@ -30,14 +30,14 @@ seen, here = {}, {}
 def openssl(*argv, stdin=""):
     return subprocess.run(("openssl", *argv), capture_output=True, text=True, check=True, input=stdin).stdout.strip()
 
-def device(name, secret, scope="device"):
+def device(name, secret):
     paths = Paths(root=Path("/tmp", name))
     paths.settings.parent.mkdir(parents=True)
     paths.settings.touch()
     os.utime(paths.settings, (DATE.timestamp(),) * 2)
     secret_files.settle(paths, keep=None)
     secret_files.write(paths, "authority", secret)
-    wanted = Tls(authority="authority", scope=scope, names=("{hostname}.example.org",), group="ssl-cert", reload=())
+    wanted = Tls(authority="authority", names=("{hostname}.example.org",), group="ssl-cert", reload=())
     return paths, replace(settings.load(Paths().settings), tls=wanted)
 
 def settle(name="one", hostname="box", now=None):
@@ -46,7 +46,7 @@ def settle(name="one", hostname="box", now=None):
 
 def said(name="one"):
     found = certificates.read(here[name][0].tls[1])
-    return [list(found.names), found.issuer, f"{found.begin:%F}", f"{found.end:%F}"]
+    return [list(found.names), found.issuer.rstrip("0123456789ABCDEF-"), f"{found.begin:%F}", f"{found.end:%F}"]
 
 def refused(certificate, key, now=DATE):
     paths, known = here["one"]
@@ -69,12 +69,13 @@ seen["clock of 1970"] = settle(now=datetime(1970, 1, 1, tzinfo=UTC))
 seen["not yet"] = settle(now=DATE + timedelta(days=500))
 seen["due"] = [settle(now=DATE + timedelta(days=600)), said()[2:]]
 seen["begins in the future"] = [settle(now=DATE + timedelta(days=30)), said()[2:]]
-seen["another name"] = [settle(hostname="new"), said()[0], settle()]
+trusted = authority.read_text()
+seen["another name"] = [settle(hostname="new"), said()[0], settle(), authority.read_text() == trusted]
 
 # Two devices of a site.
 shared = MAKERS["p256-key"]()
 for name in ("a", "b"):
-    here[name] = device(name, shared, scope="site")
+    here[name] = device(name, shared)
     settle(name, hostname=name)
 crossed = certificates.is_of(here["b"][0].tls[1], here["a"][0].tls_authority)
 foreign = certificates.is_of(here["b"][0].tls[1], authority)
@@ -127,7 +128,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 def test_an_authority_vouches_for_the_device(seen: dict[str, Any]) -> None:
     names = ["box", "box.local", "box.example.org"]
-    assert seen["first"] == [True, False, [names, "CN=box authority", "2026-01-01", "2028-04-05"]]
+    assert seen["first"] == [True, False, [names, "CN=Satchel authority ", "2026-01-01", "2028-04-05"]]
     assert "CA:TRUE, pathlen:0" in seen["authority"]
     assert "Certificate Sign" in seen["authority"]
     assert seen["modes"] == ["0o640", "ssl-cert", "0o644"]
@@ -141,8 +142,9 @@ def test_it_is_renewed_by_a_clock_that_can_be_right(seen: dict[str, Any]) -> Non
 
 
 def test_it_has_the_name_that_the_device_has(seen: dict[str, Any]) -> None:
-    made, names, and_back = seen["another name"]
+    made, names, and_back, trusted = seen["another name"]
     assert (made, names[0], and_back) == (True, "new", True)
+    assert trusted, "whoever trusts the device must not learn of another authority"
 
 
 def test_devices_of_a_site_trust_one_another(seen: dict[str, Any]) -> None:
@@ -164,4 +166,4 @@ def test_what_an_operator_brings_is_looked_at(seen: dict[str, Any]) -> None:
 def test_what_an_operator_brought_stays(seen: dict[str, Any]) -> None:
     assert seen["taken"] == ["taken", [["school.example.org"], "CN=Public CA"], True]
     assert seen["stays"] == [False, "CN=Public CA", "0o640"]
-    assert seen["own again"] == [True, [["box", "box.local", "box.example.org"], "CN=box authority"]]
+    assert seen["own again"] == [True, [["box", "box.local", "box.example.org"], "CN=Satchel authority "]]

@@ -111,13 +111,16 @@ def private_key(secret: str) -> str:
     return "\n".join(("-----BEGIN PRIVATE KEY-----", *textwrap.wrap(secret, 64), "-----END PRIVATE KEY-----", ""))
 
 
-def make_authority(certificate: Path, *, key: str, name: str, begin: datetime) -> None:
+def make_authority(certificate: Path, *, key: str, begin: datetime) -> None:
     """Make the certificate of an authority; `key` is its key in PEM.
 
-    Any two with the same key and name stand for each other: whoever trusts one of them accepts what the other signed.
+    Its name comes from its key, so that any two with the same key stand for each other: whoever trusts one of them
+    accepts what the other signed.
     """
+    digest = hashlib.sha256(public_of(key).encode()).hexdigest().upper()
     argv = (
-        *("openssl", "req", "-x509", "-new", "-key", "/dev/stdin", "-sha256", "-subj", f"/CN={name}"),
+        *("openssl", "req", "-x509", "-new", "-key", "/dev/stdin", "-sha256"),
+        *("-subj", f"/CN=Satchel authority {digest[:4]}-{digest[4:8]}-{digest[8:12]}"),
         *("-addext", "basicConstraints=critical,CA:TRUE,pathlen:0", "-addext", "keyUsage=critical,keyCertSign,cRLSign"),
         *("-not_before", _asn1(begin), "-not_after", _asn1(_years_after(begin, AUTHORITY_YEARS))),
     )

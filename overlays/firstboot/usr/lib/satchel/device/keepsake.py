@@ -111,6 +111,7 @@ def _places(paths: Paths) -> tuple[Path, ...]:
         paths.machine_id,
         *paths.tls,
         paths.tls_authority,
+        paths.tls_supplied,
         paths.kolibri_environment[1],
         paths.machine,
         paths.machines,

@@ -62,6 +62,11 @@ class Paths:
         return self.at("/etc/satchel/tls/authority-certificate.pem")
 
     @property
+    def tls_supplied(self) -> Path:
+        """The fingerprint of the certificate that an operator brought instead."""
+        return self.at("/etc/satchel/tls/supplied")
+
+    @property
     def secrets(self) -> Path:
         """The secrets of the recipe, each in a file of its own, for root only: a link to where data is kept."""
         return self.at("/etc/satchel/secrets")

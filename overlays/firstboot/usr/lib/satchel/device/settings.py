@@ -60,8 +60,6 @@ class Tls:
 
     authority: str
     """The secret that holds its key."""
-    scope: str
-    """That of the secret."""
     names: tuple[str, ...]
     """Names besides the host name; `{hostname}` stands for it."""
     group: str | None

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from device import certificates, secret_files
+from device import certificates, files, secret_files
 from device.certificates import Certificate
 from device.paths import Paths
 from device.settings import Settings, Tls
@@ -35,7 +35,7 @@ def settle(paths: Paths, settings: Settings, *, hostname: str, now: datetime | N
         if not whole:
             certificates.sign_itself(key, certificate, names=_own_names(hostname), begin=_date_of(paths))
     else:
-        _signed(paths, settings.tls, settings.recipe, hostname, whole=whole, now=now)
+        _signed(paths, settings.tls, hostname, whole=whole, now=now)
         give(key, settings.tls.group)
     return certificate.read_bytes() != before
 
@@ -46,25 +46,21 @@ def names_of(tls: Tls, hostname: str) -> tuple[str, ...]:
 
 
 def is_supplied(paths: Paths) -> bool:
-    """Whether the certificate is one that an operator brought: neither signed by itself nor by our authority."""
-    _, certificate = paths.tls
-    found = certificates.read(certificate)
-    return (
-        found is not None and found.issuer != found.subject and not certificates.is_of(certificate, paths.tls_authority)
-    )
+    """Whether the certificate is one that an operator brought."""
+    certificate = paths.tls[1]
+    whole = certificates.read(certificate) is not None
+    return whole and files.read(paths.tls_supplied) == certificates.fingerprint(certificate)
 
 
-def _signed(paths: Paths, tls: Tls, recipe: str, hostname: str, *, whole: bool, now: datetime | None) -> None:
+def _signed(paths: Paths, tls: Tls, hostname: str, *, whole: bool, now: datetime | None) -> None:
     key, certificate = paths.tls
     authority_key = certificates.private_key(secret_files.read(paths, tls.authority))
-    name, begin = f"{recipe} authority", _date_of(paths)
-    if tls.scope == "device":
-        name = f"{hostname} authority"
-    if not _is_authority(paths.tls_authority, authority_key, name):
-        certificates.make_authority(paths.tls_authority, key=authority_key, name=name, begin=begin)
-    found = certificates.read(certificate) if whole else None
-    if found is not None and is_supplied(paths):
+    begin = _date_of(paths)
+    if not certificates.belongs(paths.tls_authority, certificates.public_of(authority_key)):
+        certificates.make_authority(paths.tls_authority, key=authority_key, begin=begin)
+    if whole and is_supplied(paths):
         return
+    found = certificates.read(certificate) if whole else None
     names = names_of(tls, hostname)
     if found is None or _outdated(paths, found, names, now):
         certificates.sign(
@@ -82,12 +78,6 @@ def _outdated(paths: Paths, found: Certificate, names: Sequence[str], now: datet
     # A clock before the image's own date is wrong, and no reason for anything.
     due = now is not None and now >= _date_of(paths) and found.due(now)
     return not ours or found.names != tuple(names) or due
-
-
-def _is_authority(certificate: Path, key: str, name: str) -> bool:
-    found = certificates.read(certificate)
-    public = certificates.public_of(key)
-    return found is not None and found.subject == f"CN={name}" and certificates.belongs(certificate, public)
 
 
 def _own_names(hostname: str) -> tuple[str, ...]:

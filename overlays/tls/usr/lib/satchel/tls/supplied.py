@@ -17,6 +17,7 @@ def install(paths: Paths, settings: Settings, certificate: Path, key: Path, *, n
     Raises:
         DeviceError: they do not belong together, the certificate has ended, or it is none.
     """
+    certificate, key = certificate.absolute(), key.absolute()
     public = certificates.public_part(key)
     if public is None:
         raise DeviceError(f"{key} is no private key that can be read", advice="Bring it in PEM, without a passphrase.")
@@ -35,7 +36,8 @@ def install(paths: Paths, settings: Settings, certificate: Path, key: Path, *, n
     if found.end <= now:
         raise DeviceError(f"{certificate} ended on {found.end:%Y-%m-%d}", advice="Bring one that is valid.")
     own_key, own_certificate = paths.tls
-    # Cut off in between, they do not belong together, and the device makes one of its own.
+    # Cut off in between, key and certificate do not belong together, and the device makes one of its own.
+    files.write(paths.tls_supplied, certificates.fingerprint(certificate))
     files.write(own_certificate, certificate.read_text(encoding="ascii"))
     files.write(own_key, key.read_text(encoding="ascii"), mode=0o600)
     tls.give(own_key, settings.tls.group if settings.tls else None)
@@ -49,5 +51,5 @@ def remove(paths: Paths) -> None:
     """
     if not tls.is_supplied(paths):
         raise DeviceError("the certificate is the device's own", advice="`satchel-tls renew --now` makes it anew.")
-    for path in paths.tls:
+    for path in (*paths.tls, paths.tls_supplied):
         path.unlink(missing_ok=True)
