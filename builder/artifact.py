@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from builder.audit.partition import ImagePartition
@@ -12,7 +13,8 @@ from builder.disk.image import DESCRIPTOR
 from builder.disk.read import Table
 from builder.errors import ArtifactError
 from builder.host.tools import Tools
-from builder.identity.trial_seed import trial_seed
+from builder.identity.shared import makers_of
+from builder.identity.trial_seed import common_seed, trial_seed
 from builder.manifest import ON_ESP, Manifest, PartitionRecord, parse_manifest
 from builder.recipe.disk import FileSystem
 from builder.recipe.model import Check, HttpCheck, Recipe
@@ -67,6 +69,7 @@ def subject_of(image: Path, manifest: Manifest) -> Subject:
     """What the boot test has to prove about an image."""
     recipe = manifest.recipe
     grown = next((record for record in manifest.disk.partitions if record.grow), None)
+    shared = {name: make() for name, make in makers_of(recipe).items()}
     return Subject(
         image=image,
         recipe=recipe.name,
@@ -78,7 +81,8 @@ def subject_of(image: Path, manifest: Manifest) -> Subject:
         grown=None if grown is None else _grown(grown),
         disk_ids=_disk_ids(manifest) if recipe.disk.own_ids else {},
         card_bytes=max(recipe.disk.card // MIB * MIB, manifest.disk.size_bytes),
-        gift=None if manifest.seed is None else _gift(recipe, manifest.seed.offset_bytes),
+        gift=None if manifest.seed is None else _gift(recipe, manifest.seed.offset_bytes, shared),
+        common=_common(recipe, manifest.seed.offset_bytes, shared) if manifest.seed and shared else None,
     )
 
 
@@ -106,11 +110,16 @@ def _channel_claims(manifest: Manifest) -> tuple[Check, ...]:
     return (*claims, Check(name="no other channel is listed", http=beyond))
 
 
-def _gift(recipe: Recipe, offset_bytes: int) -> Gift:
-    trial = trial_seed(recipe)
+def _gift(recipe: Recipe, offset_bytes: int, shared: Mapping[str, str]) -> Gift:
+    trial = trial_seed(recipe, shared)
     secret = hashlib.sha256(trial.admin_password.encode()).hexdigest()
     expected = {"facility_code": trial.code, "hostname": trial.hostname, "admin_password": f"sha256:{secret}"}
     return Gift(offset_bytes=offset_bytes, data=trial.data, expected=expected, secrets=trial.secrets)
+
+
+def _common(recipe: Recipe, offset_bytes: int, shared: Mapping[str, str]) -> Gift:
+    data = common_seed(recipe, shared)
+    return Gift(offset_bytes=offset_bytes, data=data, expected={}, secrets=tuple(shared.values()))
 
 
 def _disk_ids(manifest: Manifest) -> dict[str, str]:

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from builder.boot import card
 from builder.boot.answer import Identity
 from builder.boot.diary import Bench
+from builder.boot.gift import give
 from builder.boot.kept import kept_in
 from builder.boot.machine import MachineSpec
 from builder.boot.outcome import NoReport, Outcome
@@ -126,6 +127,8 @@ def _boot(
         sandbox = card.insert(
             bench.tools, bench.accelerator, subject.image, card_bytes=subject.card_bytes, directory=directory
         )
+        if subject.common:
+            give(sandbox, directory, subject.common)
         spec = MachineSpec(
             name=name,
             firmware=subject.firmware[0],

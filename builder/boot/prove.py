@@ -1,10 +1,10 @@
 """Prove an image: boot two devices from it, at once where the host can, and hear what they say of themselves.
 
 Machine A boots the first firmware on a card larger than the smallest one, with a seed that tells it who to become:
-first boot, a look from outside, a restart, power-off. Machine B is its clone without a seed: the other firmware, the
-smallest card, an AHCI disk as in real computers, and a clock whose battery is empty. So one run proves the boot
-methods, the recipe's checks, growing, drivers, that the clock does not matter, that a seed is taken and its secrets
-removed, that identities differ and that they stay.
+first boot, a look from outside, a restart, power-off. Machine B is its clone without a seed of its own: the other
+firmware, the smallest card, an AHCI disk as in real computers, and a clock whose battery is empty. So one run proves
+the boot methods, the recipe's checks, growing, drivers, that the clock does not matter, that a seed is taken and its
+secrets removed, that identities differ and that they stay.
 """
 
 from __future__ import annotations
@@ -79,8 +79,10 @@ def prove_image(subject: Subject, bench: Bench, *, together: bool) -> BootTestRe
         return tuple(diary.boots)
 
     def clone(attempt: int) -> tuple[Boot, ...]:
-        sandbox, _directory = _inserted(subject, b, bench, card_bytes=subject.card_bytes, attempt=attempt)
-        with _switched_on(subject, b, bench, sandbox) as diary:
+        inserted = _inserted(subject, b, bench, card_bytes=subject.card_bytes, attempt=attempt)
+        if subject.common:
+            give(*inserted, subject.common)
+        with _switched_on(subject, b, bench, inserted[0]) as diary:
             _ = diary.first_boot("poweroff") and diary.poweroff()
         return tuple(diary.boots)
 

@@ -60,6 +60,8 @@ class Subject:
     """The smallest card that the image claims to fit on."""
     gift: Gift | None
     """What machine A is told; none for an image that cannot be told anything."""
+    common: Gift | None
+    """What every other machine is told: secrets that the devices of a site share; none when they share nothing."""
     disk_ids: Mapping[str, str]
     """The image's own ids of its disk, partitions and file systems, by field of a device's identity, if the image
     claims that every device gets others."""

@@ -1,7 +1,8 @@
-"""The seed of a machine in the boot test: made up anew each time, so that nothing in an image can know it."""
+"""The seeds of machines in the boot test: made up anew each time, so that nothing in an image can know them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from seed import code, document, password
@@ -21,8 +22,8 @@ class Trial:
     secrets: tuple[str, ...] = field(repr=False)
 
 
-def trial_seed(recipe: Recipe) -> Trial:
-    """A seed that says as much as the image of a recipe can understand."""
+def trial_seed(recipe: Recipe, shared: Mapping[str, str]) -> Trial:
+    """A seed that says as much as the image of a recipe can understand; `shared` are secrets of its site, by name."""
     chosen, secret, passphrase = code.mint(), password.mint(), password.mint()
     hostname = f"trial-{chosen.lower()}"
     told = Facility(name=f"École d'essai {chosen}", location="Here", preset="formal", admin="chef")
@@ -34,6 +35,7 @@ def trial_seed(recipe: Recipe) -> Trial:
         facility=told if recipe.firstboot.facility else Facility(),
         wifi=Wifi(ssid="Trial", passphrase=passphrase),
         admin_password=secret,
+        shared=dict(shared),
         extra={"room": "12"},
     )
     return Trial(
@@ -41,5 +43,10 @@ def trial_seed(recipe: Recipe) -> Trial:
         code=chosen,
         hostname=hostname,
         admin_password=secret,
-        secrets=(secret, passphrase),
+        secrets=(secret, passphrase, *shared.values()),
     )
+
+
+def common_seed(recipe: Recipe, shared: Mapping[str, str]) -> bytes:
+    """A seed that says nothing but what the devices of a site share."""
+    return document.render(Seed(image=recipe.name, shared=dict(shared)))

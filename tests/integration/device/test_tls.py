@@ -46,7 +46,7 @@ def settle(name="one", hostname="box", now=None):
 
 def said(name="one"):
     found = certificates.read(here[name][0].tls[1])
-    return [list(found.names), found.issuer.rstrip("0123456789ABCDEF-"), f"{found.begin:%F}", f"{found.end:%F}"]
+    return [list(found.names), found.issuer if "Public" in found.issuer else found.issuer.rstrip("0123456789ABCDEF-"), f"{found.begin:%F}", f"{found.end:%F}"]
 
 def refused(certificate, key, now=DATE):
     paths, known = here["one"]

@@ -49,6 +49,7 @@ def test_an_image_larger_than_its_card_is_refused(tmp_path: Path, made: Callable
     )
     subject = Subject(
         gift=None,
+        common=None,
         image=made(tmp_path),
         recipe="x",
         firmware=(Firmware.BIOS,),

@@ -36,6 +36,7 @@ def try_point(directory: Path, point: Point | None, *, points: int = 0, gift: Gi
         ports=(),
         grown=None,
         card_bytes=1,
+        common=None,
         gift=gift,
         disk_ids={},
     )
