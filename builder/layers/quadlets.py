@@ -149,6 +149,8 @@ def _container(unit: ContainerUnit) -> Iterator[str]:
         yield f"HealthRetries={unit.health.retries}"
         # systemd starts it again then.
         yield "HealthOnFailure=kill"
+        # Whoever comes after it finds it ready, and not only begun.
+        yield "Notify=healthy"
     yield f"StopTimeout={unit.stop_seconds}"
 
 
@@ -156,7 +158,7 @@ def _service(unit: ContainerUnit) -> Iterator[str]:
     yield f"ExecStartPre=/usr/lib/satchel/bin/satchel-container-prepare {unit.name}"
     yield "Restart=always"
     yield "RestartSec=10"
-    yield "TimeoutStartSec=600"
+    yield f"TimeoutStartSec={600 + (unit.health.start_seconds if unit.health else 0)}"
     # podman kills after its own time; systemd only if podman hangs.
     yield f"TimeoutStopSec={unit.stop_seconds + 30}"
 

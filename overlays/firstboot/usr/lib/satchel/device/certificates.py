@@ -20,7 +20,6 @@ from device.errors import DeviceError
 AUTHORITY_YEARS = 20
 LIFE = timedelta(days=825)
 """The longest that Apple's systems accept from an authority that a person has added (support.apple.com/103769)."""
-_RENEWED_AFTER = LIFE * 2 / 3
 _DATE = "%Y-%m-%d %H:%M:%SZ"
 
 
@@ -36,7 +35,7 @@ class Certificate:
 
     def due(self, now: datetime) -> bool:
         """Whether it should be made anew: a third of its life is left, or the clock says that it has not begun."""
-        return not self.begin <= now < self.begin + _RENEWED_AFTER
+        return not self.begin <= now < self.begin + (self.end - self.begin) * 2 / 3
 
 
 def fingerprint(certificate: Path) -> str:

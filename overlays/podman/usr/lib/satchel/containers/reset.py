@@ -32,8 +32,11 @@ class Printer:
             print(text, flush=True)
 
 
-def reset(paths: Paths, settings: Settings, *, say: Printer) -> None:
+def reset(paths: Paths, settings: Settings, *, say: Printer, started: bool) -> None:
     """Make the store again, with its images.
+
+    Args:
+        started: Whether containers may run. Before they do, a stop would take back the order to start them.
 
     Raises:
         DeviceError: there is no copy of the images, or something of the store is still in use.
@@ -46,7 +49,7 @@ def reset(paths: Paths, settings: Settings, *, say: Printer) -> None:
         )
     files.write(paths.at(MARK), "1\n")
     services = tuple(f"{unit.name}.service" for unit in settings.units)
-    if services:
+    if services and started:
         say("stopping containers")
         run(("systemctl", "stop", *services), why="stop the containers")
     make(paths, settings, say)
