@@ -113,7 +113,7 @@ def test_directories_of_volumes_are_made_once(tmp_path: Path) -> None:
 def test_without_a_copy_of_the_images_nothing_is_reset(tmp_path: Path) -> None:
     paths, known = written(tmp_path, described())
     with pytest.raises(DeviceError, match="keeps no copy of its images"):
-        reset.reset(paths, known, say=reset.Printer(quiet=True), started=True)
+        reset.reset(paths, known, started=True)
     assert not reset.wanted(paths)
 
 

@@ -48,12 +48,12 @@ def main(arguments: list[str] | None = None) -> int:
         settings = load(paths.at(FILE))
         if options.unfinished:
             if reset.wanted(paths):
-                reset.reset(paths, settings, say=reset.Printer(), started=False)
+                reset.reset(paths, settings, started=False)
             return 0
         if not options.yes and not _sure(settings):
             print("Nothing was done.")
             return 1
-        reset.reset(paths, settings, say=reset.Printer(), started=True)
+        reset.reset(paths, settings, started=True)
     except DeviceError as error:
         print(f"satchel-reset: {error.reason}\n{error.advice}", file=sys.stderr)
         return 1

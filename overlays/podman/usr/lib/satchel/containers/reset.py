@@ -20,19 +20,7 @@ _NODE_BYTES = 4096
 _MINUTES = 60
 
 
-class Printer:
-    """Says how far it has come."""
-
-    def __init__(self, *, quiet: bool = False) -> None:
-        self._quiet = quiet
-
-    def __call__(self, text: str) -> None:
-        """Say it at once: loading takes minutes."""
-        if not self._quiet:
-            print(text, flush=True)
-
-
-def reset(paths: Paths, settings: Settings, *, say: Printer, started: bool) -> None:
+def reset(paths: Paths, settings: Settings, *, started: bool) -> None:
     """Make the store again, with its images.
 
     Args:
@@ -50,24 +38,24 @@ def reset(paths: Paths, settings: Settings, *, say: Printer, started: bool) -> N
     files.write(paths.at(MARK), "1\n")
     services = tuple(f"{unit.name}.service" for unit in settings.units)
     if services and started:
-        say("stopping containers")
+        _say("stopping containers")
         run(("systemctl", "stop", *services), why="stop the containers")
-    make(paths, settings, say)
+    make(paths, settings)
     for image in settings.images:
-        say(f"loading {image}")
+        _say(f"loading {image}")
         load = ("podman", "pull", "--quiet", f"oci:{copies}:{image}")
         run(load, why=f"load {image}", timeout=_MINUTES * 60)
     paths.at(MARK).unlink()
     files.sync_directory(paths.at(MARK).parent)
 
 
-def make(paths: Paths, settings: Settings, say: Printer) -> None:
+def make(paths: Paths, settings: Settings) -> None:
     """An empty file system where the store is."""
     source = source_of(paths.at("/etc/fstab").read_text(encoding="utf-8"), settings.store)
     while mounts.mounted_at(mounts.read(paths.mountinfo), settings.store):
         advice = f"Stop what uses {settings.store} (fuser -vm {settings.store}), or restart, and try again."
         run(("umount", "--recursive", settings.store), why=f"let go of {settings.store}", advice=advice)
-    say(f"making {settings.store} anew")
+    _say(f"making {settings.store} anew")
     label = ("--label", settings.label) if settings.label else ()
     form = ("--nodesize", str(_NODE_BYTES), "--metadata", "dup", "--data", "single")
     run(("mkfs.btrfs", "--force", "--quiet", *label, *form, source), why="make an empty store")
@@ -90,3 +78,8 @@ def source_of(fstab: str, point: str) -> str:
 def wanted(paths: Paths) -> bool:
     """Whether a reset was begun and not ended."""
     return Path(paths.at(MARK)).exists()
+
+
+def _say(text: str) -> None:
+    """At once: loading takes minutes."""
+    print(text, flush=True)
