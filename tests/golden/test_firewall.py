@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from builder.recipe.load import load_recipe
 from builder.templates import compiled
 
 HERE = Path(__file__).parent / "firewall"
+LIBRARIES = ("debian-pc", "firewall")
 
 
 def rules(recipe: Path = HERE / "recipe.yml") -> str:
@@ -23,3 +25,11 @@ def test_rules() -> None:
     if os.environ.get("SATCHEL_UPDATE_GOLDEN") == "1":
         file.write_text(rules())
     assert rules() == file.read_text()
+
+
+def test_a_device_without_containers_is_closed_too(tmp_path: Path) -> None:
+    libraries = [os.path.relpath(HERE.parents[2] / "recipes/lib" / f"{name}.yml", tmp_path) for name in LIBRARIES]
+    recipe = tmp_path / "recipe.yml"
+    recipe.write_text(f"{{version: 1, name: small, description: Small, extends: {json.dumps(libraries)}}}")
+    assert "policy drop" in rules(recipe)
+    assert "dnat" not in rules(recipe)
