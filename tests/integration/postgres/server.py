@@ -44,7 +44,7 @@ for name, value in (("app-password", "it's a \\\\ password"), ("copy", "co:py"),
 KNOWN = device_settings.Settings(
     recipe="trial", hostname="localhost", facility=None, kolibri=None, secrets=(), console_users=(), minutes=30,
     on_new_machine="record", grow=None, esp=None, keep="/srv/data", mounts=(),
-    tls=Tls(authority="authority", scope="device", names=(), group="ssl-cert", reload=()),
+    tls=Tls(authority="authority", names=(), group="ssl-cert", reload=()),
 )
 paths.settings.parent.mkdir(parents=True, exist_ok=True)
 paths.settings.touch()
