@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from device.commands import run
@@ -11,7 +10,7 @@ from device.paths import Paths
 
 ACCOUNT = "postgres"
 SOCKET = "/run/postgresql"
-_HOURS = 3600
+_LONGEST_SECONDS = 12 * 3600
 _ADVICE = "No data was lost. What the server itself wrote: sudo journalctl --unit satchel-postgres"
 
 
@@ -30,31 +29,23 @@ def directory(paths: Paths, version: int) -> Path:
     return found
 
 
-def program(
-    paths: Paths,
-    version: int,
-    *argv: str,
-    why: str,
-    env: Mapping[str, str] | None = None,
-    hours: float = 12,
-    cwd: str = "/",
-) -> str:
+def program(paths: Paths, version: int, *argv: str, why: str, cwd: str = "/") -> str:
     """Run a program of a version.
 
     Raises:
         DeviceError: it failed; the end of what it said is in the text.
     """
     command = (str(directory(paths, version) / argv[0]), *argv[1:])
-    return run(command, why=why, advice=_ADVICE, user=ACCOUNT, env=env, timeout=hours * _HOURS, cwd=cwd)
+    return run(command, why=why, advice=_ADVICE, user=ACCOUNT, timeout=_LONGEST_SECONDS, cwd=cwd)
 
 
-def sql(text: str, *, port: int, database: str = "postgres", why: str, values: Sequence[str] = ()) -> str:
+def sql(text: str, *, port: int, database: str = "postgres", why: str) -> str:
     """Have the server that runs do something; what comes back has a line for each row.
 
-    `values` are variables of psql (`NAME=VALUE`). The text goes in by a pipe: others can see a command line.
+    The text goes in by a pipe: others can see a command line.
     """
-    argv = ["psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set", "ON_ERROR_STOP=1"]
-    for value in values:
-        argv += ["--set", value]
-    argv += ["--host", SOCKET, "--port", str(port), "--dbname", database]
+    argv = (
+        *("psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set", "ON_ERROR_STOP=1"),
+        *("--host", SOCKET, "--port", str(port), "--dbname", database),
+    )
     return run(argv, why=why, advice=_ADVICE, user=ACCOUNT, stdin=text)
