@@ -38,6 +38,9 @@ REMOVED: Final = (
 )
 """Files that only one machine may have, or that nobody needs."""
 
+PATIENCE: Final = "x-systemd.device-timeout=5min"
+"""For slow computers. systemd gives up after 90 s; where that is fatal, with a shell for a root who cannot log in."""
+
 MOUNT_POINTS_ON_BOOT: Final = ("proc", "sys", "dev", "run", "tmp")
 
 
@@ -115,12 +118,12 @@ def _mounts(partition: Partition) -> Iterator[tuple[str, tuple[str, ...]]]:
     # A btrfs can come smaller than its partition out of mkfs.btrfs, when only compression makes the tree fit.
     if partition.mount:
         # A worn-out data partition must not leave a server waiting for a keyboard; what needs the mount requires it.
-        patient = () if partition.mount == "/" else ("nofail", "x-systemd.device-timeout=90s")
+        patient = () if partition.mount == "/" else ("nofail", PATIENCE)
         grows = ("x-systemd.growfs",) if partition.filesystem is FileSystem.BTRFS else ()
         yield partition.mount, (*partition.options, *compress, *patient, *grows)
     for number, subvolume in enumerate(partition.subvolumes):
         grows = ("x-systemd.growfs",) if number == 0 else ()
-        own = (f"subvol=/{subvolume.name}", *subvolume.options, *grows)
+        own = (f"subvol=/{subvolume.name}", *subvolume.options, *grows, PATIENCE)
         yield subvolume.mount, (*partition.options, *compress, *own)
 
 

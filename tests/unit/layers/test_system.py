@@ -7,7 +7,7 @@ from builder.host.places import RECIPES
 from builder.host.pool import Pool
 from builder.host.tools import Tools
 from builder.layers.site import Site
-from builder.layers.system import fstab, hidden_below
+from builder.layers.system import PATIENCE, fstab, hidden_below
 from builder.layers.units import UnitsLayer, unit_files
 from builder.progress import Reporter
 from builder.recipe.load import load_recipe
@@ -20,9 +20,9 @@ def test_mount_table_of_the_default_recipe() -> None:
     rows = [line.split() for line in fstab(RECIPE).splitlines() if not line.startswith("#")]
     by_mount = {row[1]: row for row in rows}
     assert set(by_mount) == {"/", "/home", "/var/log", "/boot/efi", "/srv/content", "/srv/data"}
-    assert by_mount["/"][2:] == ["btrfs", "noatime,compress=zstd:1,subvol=/@,x-systemd.growfs", "0", "0"]
+    assert by_mount["/"][2:] == ["btrfs", f"noatime,compress=zstd:1,subvol=/@,x-systemd.growfs,{PATIENCE}", "0", "0"]
     assert by_mount["/"][0] == by_mount["/home"][0], "one btrfs, one UUID"
-    content = "ro,noatime,nodev,nosuid,nofail,x-systemd.device-timeout=90s"
+    content = f"ro,noatime,nodev,nosuid,nofail,{PATIENCE}"
     assert by_mount["/srv/content"][2:] == ["ext4", content, "0", "0"]
     assert by_mount["/srv/data"][5] == "2"
     assert {row[0] for row in rows} == {f"/dev/satchel/{name}" for name in ("root", "esp", "content", "data")}
