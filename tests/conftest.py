@@ -1,7 +1,7 @@
 """One image for all tests that need one: the default recipe's, built once and reused while nothing changed.
 
-`make test` has two workers. One goes through the tests that boot machines, which mostly wait for one processor, and the
-other through the rest, in their order.
+`make test` has two workers. One begins with the tests that boot machines, which mostly wait for one processor; the
+other goes through the rest, in their order, and then helps with the machines that nobody has begun.
 """
 
 import os
@@ -17,10 +17,10 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 class _TwoRows(LoadScopeScheduling):
-    """Machines for one worker, everything else for the other, each in its order."""
+    """Each module that boots machines is given out for itself, everything else as one: the largest, so the first."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return "machines" if nodeid.startswith("tests/boot/") else "the rest"
+        return nodeid.partition("::")[0] if nodeid.startswith("tests/boot/") else "the rest"
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _TwoRows:

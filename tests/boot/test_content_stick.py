@@ -7,25 +7,16 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
 import urllib.request
 from pathlib import Path
 
 import pytest
 
-from builder.boot import card
-from builder.boot.accelerator import choose
-from builder.boot.console import plain
-from builder.boot.diary import Patience
-from builder.boot.machine import MACHINE, MachineSpec
-from builder.boot.session import session
-from builder.boot.subject import Firmware
+from builder.boot.machine import MACHINE
 from builder.content.stick.keys import make_key
-from builder.disk.image import disk_image
-from builder.host.tools import ensure_lab
+from builder.host.sandbox import Sandbox
 from builder.kolibri.demo.channel import make_demo_channel
-from builder.progress import Reporter
-from builder.units import GIB
+from tests.boot.machines import console, machine
 from tests.conftest import REPOSITORY
 from tests.integration.conftest import _run_inside
 
@@ -77,22 +68,17 @@ def test_a_stick_that_is_plugged_in_brings_its_channels(tmp_path: Path) -> None:
     assert len(found["taken"]) == len(wanted) + 1
     assert found["restarted"] == found["taken"]
     assert [check for check in found["checks"] if not check["ok"]] == []
-    console = plain((tmp_path / "stick.console.log").read_text(errors="replace"))
-    assert "Content stick: all of it is here already" in console
+    assert "Content stick: all of it is here already" in console(tmp_path, "stick")
 
 
 def plug_in(image: Path, directory: Path) -> None:
-    tools = ensure_lab(Reporter())
-    accelerator = choose(tools, directory)
-    patience = Patience.with_accelerator(accelerator)
-    spec = MachineSpec(name="stick", firmware=Firmware.UEFI, acceleration=accelerator.kind, ports=(PORT,))
-    machine = directory / "machine"
-    machine.mkdir()
-    sandbox = card.insert(tools, accelerator, image, card_bytes=disk_image(image).size_bytes + GIB, directory=machine)
-    shutil.copyfile(directory / "stick.img", machine / "stick.img")
+    def bring(_sandbox: Sandbox, own: Path) -> None:
+        shutil.copyfile(directory / "stick.img", own / "stick.img")
+
     stick = f"driver=raw,node-name=stick,read-only=on,file.driver=file,file.filename={MACHINE}/stick.img"
     extra = ("-device", "qemu-xhci", "-blockdev", stick)
-    with session(sandbox, spec, logs=directory, cancelled=threading.Event(), extra=extra) as device:
+    with machine("stick", image, directory, ports=(PORT,), prepare=bring, extra=extra) as school:
+        device, patience = school.device, school.patience
         device.await_text("This device is kolibri-", within=patience.first_boot)
         device._qemu.control.execute("device_add", driver="usb-storage", id="plugged", drive="stick", removable=True)
         device.await_text("Content stick: done:", within=patience.first_boot)

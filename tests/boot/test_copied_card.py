@@ -7,24 +7,15 @@ from __future__ import annotations
 
 import json
 import shutil
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from builder.boot import card
-from builder.boot.accelerator import Accelerator, choose
 from builder.boot.answer import GuestReport
-from builder.boot.console import plain
-from builder.boot.diary import Patience
-from builder.boot.machine import CARD, MachineSpec
-from builder.boot.session import Session, session
-from builder.boot.subject import Firmware
-from builder.disk.image import disk_image
-from builder.host.tools import Tools, ensure_lab
-from builder.progress import Reporter
-from builder.units import GIB
+from builder.boot.machine import CARD
+from builder.host.sandbox import Sandbox
+from tests.boot.machines import Machine, card_of, console, machine
 from tests.integration.conftest import _run_inside
 
 pytestmark = pytest.mark.vm
@@ -41,65 +32,45 @@ def card_of_a(default_image: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def first_boot(image: Path, directory: Path) -> None:
-    def work(device: Session, patience: Patience) -> None:
-        report = device.ask("poweroff", within=patience.first_boot)
-        device.await_poweroff(within=patience.poweroff)
-        (directory / "report.json").write_text(report.model_dump_json())
-
-    in_machine("copied-card-A", image, directory, work)
-
-
-def in_machine(
-    name: str,
-    image: Path,
-    directory: Path,
-    work: Callable[[Session, Patience], None],
-    *,
-    copy_of: Path | None = None,
-    policy: str | None = None,
-) -> None:
-    """Switch on a machine with a new card, or with a copy of another one's."""
-    tools: Tools = ensure_lab(Reporter())
-    accelerator: Accelerator = choose(tools, directory)
-    spec = MachineSpec(name=name, firmware=Firmware.UEFI, acceleration=accelerator.kind)
-    size = disk_image(image).size_bytes + GIB
-    machine = directory / "machine"
-    machine.mkdir()
-    sandbox = card.insert(tools, accelerator, image, card_bytes=size, directory=machine)
-    if copy_of is not None:
-        shutil.copyfile(copy_of, machine / Path(CARD).name)
-    word = () if policy is None else ("-smbios", f"type=11,value=io.systemd.credential:satchel.on_new_machine={policy}")
-    with session(sandbox, spec, logs=directory, cancelled=threading.Event(), extra=word) as device:
-        work(device, Patience.with_accelerator(accelerator))
+    with machine("copied-card-A", image, directory) as a:
+        report_to(directory)(a)
 
 
 def in_machine_b(
-    policy: str, image: Path, card_of_a: Path, directory: Path, work: Callable[[Session, Patience], None]
+    policy: str, image: Path, card_of_a: Path, directory: Path, work: Callable[[Machine], None]
 ) -> tuple[GuestReport, GuestReport, str]:
     """What A said, what its copy says in machine B, and B's console."""
-    copy = card_of_a / "machine" / Path(CARD).name
     name = f"copied-card-B-{policy}"
-    _run_inside(lambda: in_machine(name, image, directory, work, copy_of=copy, policy=policy))
+    word = ("-smbios", f"type=11,value=io.systemd.credential:satchel.on_new_machine={policy}")
+
+    def copy_card(_sandbox: Sandbox, own: Path) -> None:
+        shutil.copyfile(card_of(card_of_a, "copied-card-A"), own / Path(CARD).name)
+
+    def inside() -> None:
+        with machine(name, image, directory, prepare=copy_card, extra=word) as b:
+            work(b)
+
+    _run_inside(inside)
     a, b = (
         GuestReport.model_validate(json.loads((place / "report.json").read_text())) for place in (card_of_a, directory)
     )
-    return a, b, plain((directory / f"{name}.console.log").read_text(errors="replace"))
+    return a, b, console(directory, name)
 
 
-def report_to(directory: Path) -> Callable[[Session, Patience], None]:
-    def work(device: Session, patience: Patience) -> None:
-        report = device.ask("poweroff", within=patience.first_boot)
-        device.await_poweroff(within=patience.poweroff)
+def report_to(directory: Path) -> Callable[[Machine], None]:
+    def work(it: Machine) -> None:
+        report = it.device.ask("poweroff", within=it.patience.first_boot)
+        it.device.await_poweroff(within=it.patience.poweroff)
         (directory / "report.json").write_text(report.model_dump_json())
 
     return work
 
 
-def report_after_restart_to(directory: Path) -> Callable[[Session, Patience], None]:
-    def work(device: Session, patience: Patience) -> None:
-        device.ask("reboot", within=patience.first_boot)
-        device.await_restart(within=patience.poweroff)
-        report_to(directory)(device, patience)
+def report_after_restart_to(directory: Path) -> Callable[[Machine], None]:
+    def work(it: Machine) -> None:
+        it.device.ask("reboot", within=it.patience.first_boot)
+        it.device.await_restart(within=it.patience.poweroff)
+        report_to(directory)(it)
 
     return work
 
@@ -119,19 +90,20 @@ def assert_forked(a: GuestReport, b: GuestReport, *, restarted: bool) -> None:
 
 
 def test_by_record_it_carries_on_and_writes_it_down(default_image: Path, card_of_a: Path, tmp_path: Path) -> None:
-    a, b, console = in_machine_b("record", default_image, card_of_a, tmp_path, report_to(tmp_path))
+    a, b, said = in_machine_b("record", default_image, card_of_a, tmp_path, report_to(tmp_path))
     assert b.identity == a.identity
     assert a.machine.verdict == "same"
     assert (b.machine.verdict, b.machine.machines, b.machine.events) == ("another", 2, ("recorded",))
-    assert "Another machine (changed: board, disk" in console
+    assert "Another machine (changed: board, disk" in said
     assert b.system.state == "running"
 
 
 def test_by_ask_it_stays_closed_until_somebody_types_a_word(
     default_image: Path, card_of_a: Path, tmp_path: Path
 ) -> None:
-    def work(device: Session, patience: Patience) -> None:
-        device.await_text(QUESTION, within=patience.first_boot)
+    def work(b: Machine) -> None:
+        device = b.device
+        device.await_text(QUESTION, within=b.patience.first_boot)
         waiting = device.ask("stay", within=200)
         assert waiting.system.state == "starting"
         closed = {check.name for check in waiting.checks if not check.ok}
@@ -139,14 +111,14 @@ def test_by_ask_it_stays_closed_until_somebody_types_a_word(
         device.write_console("coppied\n")
         device.await_text("is none of the words", within=60)
         device.write_console("copied\n")
-        report_to(tmp_path)(device, patience)
+        report_to(tmp_path)(b)
 
-    a, b, console = in_machine_b("ask", default_image, card_of_a, tmp_path, work)
-    assert "copied: understood." in console
+    a, b, said = in_machine_b("ask", default_image, card_of_a, tmp_path, work)
+    assert "copied: understood." in said
     assert_forked(a, b, restarted=False)
 
 
 def test_by_fork_it_becomes_another_at_once(default_image: Path, card_of_a: Path, tmp_path: Path) -> None:
-    a, b, console = in_machine_b("fork", default_image, card_of_a, tmp_path, report_after_restart_to(tmp_path))
-    assert QUESTION not in console
+    a, b, said = in_machine_b("fork", default_image, card_of_a, tmp_path, report_after_restart_to(tmp_path))
+    assert QUESTION not in said
     assert_forked(a, b, restarted=True)

@@ -12,26 +12,20 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from builder.boot import card
-from builder.boot.accelerator import choose
 from builder.boot.answer import GuestReport
-from builder.boot.diary import Patience
-from builder.boot.machine import CARD, MACHINE, MachineSpec
-from builder.boot.session import Session, session
-from builder.boot.subject import Firmware
+from builder.boot.machine import CARD, MACHINE
 from builder.host.places import RECIPES, REPOSITORY
-from builder.host.tools import ensure_lab
-from builder.progress import Reporter
 from builder.units import GIB
+from tests.boot.machines import Machine, machine
 from tests.integration.conftest import _run_inside
 
 pytestmark = pytest.mark.vm
@@ -96,29 +90,20 @@ class Kolibri:
             return json.load(answer)
 
 
-def in_machine(name: str, disk: Path, directory: Path, work: Any) -> GuestReport:
+def in_machine(name: str, disk: Path, directory: Path, work: Callable[[Machine], None]) -> GuestReport:
     """Start a machine with a raw card, let something be done in it, switch it off, and write the card back."""
 
     def inside() -> None:
-        tools = ensure_lab(Reporter())
-        accelerator = choose(tools, directory)
-        spec = MachineSpec(
-            name=name, computer="school", firmware=Firmware.UEFI, acceleration=accelerator.kind, ports=(PORT,)
-        )
-        machine = directory / name
-        machine.mkdir()
-        sandbox = card.insert(tools, accelerator, disk, card_bytes=disk.stat().st_size, directory=machine)
-        patience = Patience.with_accelerator(accelerator)
-        with session(sandbox, spec, logs=directory, cancelled=threading.Event()) as device:
-            started = device.ask("stay", within=patience.first_boot)
+        with machine(name, disk, directory, computer="school", room=0, ports=(PORT,)) as school:
+            started = school.device.ask("stay", within=school.patience.first_boot)
             assert [check.name for check in started.checks if not check.ok] == []
-            work(device, patience)
-            report = device.ask("poweroff", within=patience.restart)
-            device.await_poweroff(within=patience.poweroff)
+            work(school)
+            report = school.device.ask("poweroff", within=school.patience.restart)
+            school.device.await_poweroff(within=school.patience.poweroff)
         (directory / f"{name}.json").write_text(report.model_dump_json())
         whole = f"{MACHINE}/whole.img"
-        sandbox.run(("qemu-img", "convert", "-O", "raw", CARD, whole), why="take the card out")
-        (machine / "whole.img").replace(disk)
+        school.sandbox.run(("qemu-img", "convert", "-O", "raw", CARD, whole), why="take the card out")
+        (school.directory / "whole.img").replace(disk)
 
     _run_inside(inside)
     return GuestReport.model_validate_json((directory / f"{name}.json").read_text())
@@ -131,9 +116,9 @@ def test_a_new_release_keeps_school_and_learners(default_image: Path, tmp_path: 
         file.truncate(default_image.stat().st_size + GIB)
     satchel("flash", default_image, disk, "--sites", "sites.csv", "--ledger", "l.db", "--yes", cwd=tmp_path)
 
-    def use(device: Session, patience: Patience) -> None:
-        kolibri = Kolibri(device.forwards[PORT])
-        kolibri.log_in("directrice", "chalk-and-slate", within=patience.first_boot)
+    def use(school: Machine) -> None:
+        kolibri = Kolibri(school.device.forwards[PORT])
+        kolibri.log_in("directrice", "chalk-and-slate", within=school.patience.first_boot)
         kolibri.add_learner("amina", "lake-fish")
 
     before = in_machine("old", disk, tmp_path, use)
@@ -146,8 +131,9 @@ def test_a_new_release_keeps_school_and_learners(default_image: Path, tmp_path: 
     new = tmp_path / "dist/kolibri-pc/kolibri-pc.img"
     satchel("flash", new, disk, "--keep-data", "--ledger", "l.db", "--yes", cwd=tmp_path)
 
-    def look(device: Session, patience: Patience) -> None:
-        Kolibri(device.forwards[PORT]).log_in("amina", "lake-fish", within=patience.first_boot)
+    def look(school: Machine) -> None:
+        port = school.device.forwards[PORT]
+        Kolibri(port).log_in("amina", "lake-fish", within=school.patience.first_boot)
 
     after = in_machine("new", disk, tmp_path, look)
     assert {check.name: check.ok for check in after.checks}["this is the next release"]
