@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from builder import __version__
@@ -25,7 +25,7 @@ from builder.lock.text import lock_digest
 from builder.manifest import ON_ESP, DiskRecord, Manifest, PartitionRecord, SeedPlace, WaivedRecord, portable
 from builder.plan.layout import Layout
 from builder.progress import Recorder
-from builder.publication import Summed, publish_image, sum_parts, sum_whole, write_durably
+from builder.publication import Summed, for_clouds, publish_image, sum_parts, sum_whole, write_durably
 from builder.recipe.load import Loaded
 from builder.report.facts import REPORT, ReportFacts, Share, Timing
 from builder.report.page import render as render_report
@@ -113,11 +113,16 @@ class Maker:
     def _summed(self, imaging: Imaging, layout: Layout, pieces: Pieces, directory: Path, *, split: bool) -> Summed:
         recipe = self.loaded.recipe
         if split:
+            if left_out := recipe.outputs.forms:
+                self.reporter.note(f"an image in parts has no {', no '.join(left_out)}")
             image = directory / f"{recipe.name}{DESCRIPTOR}"
             parts = imaging.split(layout, pieces, image)
             return sum_parts(image, parts, recipe=recipe.name, reporter=self.reporter)
         image = directory / f"{recipe.name}.img"
-        return sum_whole(image, imaging.whole(layout, pieces, image), recipe.outputs, reporter=self.reporter)
+        mapped = imaging.whole(layout, pieces, image)
+        summed = sum_whole(image, mapped, recipe.outputs, date=self.lock.date, reporter=self.reporter)
+        others = for_clouds(image, recipe, tools=self.tools, reporter=self.reporter)
+        return replace(summed, digests={**summed.digests, **others})
 
     def _layers(self) -> list[tuple[str, Path]]:
         return [(layer.name, tree) for layer, tree in self.growth.trees()]

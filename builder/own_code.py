@@ -10,6 +10,7 @@ OF_PARTITIONS: Final = ("disk", "imaging.py", "plan/layout.py", "plan/keys.py", 
 OF_IMAGES: Final = (
     *OF_PARTITIONS,
     *("audit", "making.py", "contents.py", "manifest.py", "identity/reserved.py", "publication.py", "sbom.py"),
+    *("azure.py", "recipe/network.py", "recipe/containers.py"),
     *("recipe/model.py", "recipe/software.py", "recipe/disk.py", "recipe/content.py"),
     *("recipe/shapes.py", "recipe/waiver.py"),
 )

@@ -1,4 +1,4 @@
-"""What stands beside an image: compressed form, block map, bill of materials, lock, manifest, checksums."""
+"""What stands beside an image: other forms of it, block map, bill of materials, lock, manifest, checksums."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import hashlib
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from pydantic import TypeAdapter
 
+from builder.azure import TEMPLATE_SUFFIX, azure_template
 from builder.checksums import CHECKSUMS
+from builder.disk import qcow2, vhd
 from builder.disk.blockmap import block_map
 from builder.disk.extents import Extent
 from builder.disk.image import disk_image
@@ -19,12 +22,13 @@ from builder.disk.publish import Published, Range, publish
 from builder.disk.split import Part
 from builder.host.places import code_below
 from builder.host.store import Store
+from builder.host.tools import Tools
 from builder.lock.model import Lock
 from builder.lock.text import lock_text
 from builder.manifest import MANIFEST, FileRecord, Manifest
 from builder.plan.keys import key_of
 from builder.progress import Reporter
-from builder.recipe.model import Outputs
+from builder.recipe.model import Outputs, Recipe
 from builder.sbom import SUFFIX, sbom
 
 _SUMS: Final = "sums.json"
@@ -41,17 +45,52 @@ class Summed:
     """Of the disk."""
 
 
-def sum_whole(image: Path, mapped: tuple[Extent, ...], outputs: Outputs, *, reporter: Reporter) -> Summed:
-    """Hash an image, and compress it if that is asked for; `mapped` is what of it is not zeros."""
+def sum_whole(
+    image: Path, mapped: tuple[Extent, ...], outputs: Outputs, *, date: int = 0, reporter: Reporter
+) -> Summed:
+    """Hash an image, and compress it or make a VHD of it if that is asked for.
+
+    Args:
+        image: The image.
+        mapped: What of it is not zeros.
+        outputs: What is asked for.
+        date: When a VHD was made, in seconds since 1970.
+        reporter: Who is told.
+    """
     zst = image.with_name(f"{image.name}.zst") if outputs.zst else None
+    footer = partial(vhd.footer, size_bytes=image.stat().st_size, date=date) if outputs.vhd else None
     with reporter.step("checksums and compression" if zst else "checksums"):
-        published = publish(image, mapped, zst=zst, level=outputs.zst_level, reporter=reporter)
+        published = publish(image, mapped, zst=zst, level=outputs.zst_level, footer=footer, reporter=reporter)
     digests = {image.name: FileRecord(sha256=published.sha256, size_bytes=published.size_bytes)}
     if zst is not None:
         assert published.zst_sha256 is not None
         assert published.zst_bytes is not None
         digests[zst.name] = FileRecord(sha256=published.zst_sha256, size_bytes=published.zst_bytes)
+    if footer is not None:
+        assert published.with_footer_sha256 is not None
+        disk, ending = image.with_suffix(vhd.SUFFIX), footer(published.sha256)
+        with reporter.step("VHD"):
+            vhd.write_vhd(image, ending, out=disk, reporter=reporter)
+        size = published.size_bytes + len(ending)
+        digests[disk.name] = FileRecord(sha256=published.with_footer_sha256, size_bytes=size)
     return Summed(digests=digests, ranges=published.ranges, size_bytes=published.size_bytes)
+
+
+def for_clouds(image: Path, recipe: Recipe, *, tools: Tools, reporter: Reporter) -> dict[str, FileRecord]:
+    """Make what a recipe wants for clouds besides a VHD: a qcow2, and a template for Azure; returns their checksums."""
+    made = {}
+    if recipe.outputs.qcow2:
+        disk = image.with_suffix(qcow2.SUFFIX)
+        with reporter.step("qcow2"):
+            qcow2.make_qcow2(tools, image, out=disk)
+            with disk.open("rb") as file:
+                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+                os.fsync(file.fileno())
+        made[disk.name] = FileRecord(sha256=sha256, size_bytes=disk.stat().st_size)
+    if recipe.outputs.azure:
+        template = image.with_suffix(TEMPLATE_SUFFIX)
+        made[template.name] = write_durably(template, azure_template(recipe))
+    return made
 
 
 def sum_parts(image: Path, parts: Iterable[Part], *, recipe: str, reporter: Reporter) -> Summed:

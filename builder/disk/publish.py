@@ -11,7 +11,7 @@ import hashlib
 import os
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -42,13 +42,15 @@ class Range:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
-    """What the pass found out; the last two are about the compressed file, if one was made."""
+    """What the pass found out; `zst` is the compressed file, if one was made."""
 
     size_bytes: int
     sha256: str
     ranges: tuple[Range, ...]
     zst_bytes: int | None
     zst_sha256: str | None
+    with_footer_sha256: str | None = None
+    """Of the image with a footer behind it, if one was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +89,19 @@ class _Writer:
 
 
 def publish(
-    image: Path, mapped: Sequence[Extent], *, zst: Path | None = None, level: int = 3, reporter: Reporter
+    image: Path,
+    mapped: Sequence[Extent],
+    *,
+    zst: Path | None = None,
+    level: int = 3,
+    footer: Callable[[str], bytes] | None = None,
+    reporter: Reporter,
 ) -> Published:
     """Hash an image and, if `zst` is given, compress it there at `level`.
 
     `mapped` is everything in the image that is not zeros, in whole blocks and in order, as `assemble` returns it. The
-    bytes of the compressed file do not depend on the number of processors.
+    bytes of the compressed file do not depend on the number of processors. `footer` makes of the image's SHA-256 what
+    another form of it has behind the same bytes; nothing is written.
     """
     workers = len(os.sched_getaffinity(0))
     whole = hashlib.sha256()
@@ -108,12 +117,16 @@ def publish(
             whole.update(frame.content)
             advance(len(frame.content))
         ranges, zst_sha256 = described.result()
+    sha256 = whole.hexdigest()
+    if footer is not None:
+        whole.update(footer(sha256))
     return Published(
         size_bytes=size,
-        sha256=whole.hexdigest(),
+        sha256=sha256,
         ranges=ranges,
         zst_bytes=writer.size_bytes if writer else None,
         zst_sha256=zst_sha256,
+        with_footer_sha256=whole.hexdigest() if footer else None,
     )
 
 

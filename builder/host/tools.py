@@ -50,6 +50,9 @@ PACKAGES: Final = (
 CONTAINER_PACKAGES: Final = ("skopeo",)
 """What the workshop has besides, where a recipe has containers."""
 
+QCOW2_PACKAGES: Final = ("qemu-utils",)
+"""What it has besides, where a recipe asks for a qcow2."""
+
 LAB_PACKAGES: Final = (
     "bmap-tools",
     "btrfs-progs",

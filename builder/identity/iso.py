@@ -1,13 +1,16 @@
 """A seed disk for virtual machines, as an ISO 9660 file: the only module that imports pycdlib.
 
 The volume is called `cidata` and also holds what cloud-init's data source NoCloud looks for, so that hypervisors and
-tools that know such disks attach it as they are used to; cloud-init itself is not on our devices.
+tools that know such disks attach it as they are used to. First boot reads the seed; where cloud-init is on the device
+(lib/cloud.yml) it reads the rest, which has no secrets.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -25,16 +28,28 @@ _ANOTHER: Final = {document.FILE: "SEED.TXT;1", "meta-data": "METADATA.;1", "use
 _MAGIC, _MAGIC_AT = b"CD001", 16 * 2048 + 1
 
 
-def write_iso(out: Path, seed: bytes, *, instance: str) -> None:
-    """Make a seed disk, whole or not at all; `instance` is what cloud-init would call the machine.
+def write_iso(out: Path, seed: bytes, *, instance: str, ssh_keys: Sequence[str] = ()) -> None:
+    """Make a seed disk, whole or not at all.
+
+    Args:
+        out: The file to make.
+        seed: The seed's text.
+        instance: What cloud-init would call the machine.
+        ssh_keys: Public keys that cloud-init lets in.
 
     Raises:
         ArtifactError: it cannot be written.
     """
+    told = {"ssh_authorized_keys": list(ssh_keys)} if ssh_keys else {}
+    # JSON is YAML too.
+    user_data = f"#cloud-config\n{json.dumps(told)}\n".encode()
+    if ssh_keys:
+        # cloud-init does most things once for each instance: a disk with other keys makes it another one.
+        instance = f"{instance}-{hashlib.sha256(user_data).hexdigest()[:8]}"
     contents = {
         document.FILE: seed,
         "meta-data": f"instance-id: {instance}\n".encode(),
-        "user-data": b"#cloud-config\n{}\n",
+        "user-data": user_data,
     }
     try:
         write_whole(out, _made(contents), mode=0o600)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 
-from builder.host.tools import CONTAINER_PACKAGES, PACKAGES
+from builder.host.tools import CONTAINER_PACKAGES, PACKAGES, QCOW2_PACKAGES
 from builder.lock.model import Lock
 from builder.lock.pip import PYTHON
 from builder.recipe.containers import BuiltImage, ContainerImage
@@ -37,7 +37,9 @@ def inputs_of(loaded: Loaded) -> dict[str, str]:
 
 def tool_packages(recipe: Recipe) -> tuple[str, ...]:
     """The packages of the workshop that a recipe needs, by name."""
-    return tuple(sorted((*PACKAGES, *(CONTAINER_PACKAGES if recipe.containers else ()))))
+    containers = CONTAINER_PACKAGES if recipe.containers else ()
+    qcow2 = QCOW2_PACKAGES if recipe.outputs.qcow2 else ()
+    return tuple(sorted((*PACKAGES, *containers, *qcow2)))
 
 
 def _requirements(loaded: Loaded, name: str) -> str:

@@ -172,6 +172,18 @@ class Outputs(Part):
     """How hard to compress. More is slower, and gains little: what lies in a compressed btrfs is compressed already."""
     bmap: bool = True
     """A block map, so that flashing skips what is empty and verifies what it wrote."""
+    qcow2: bool = False
+    """A disk for QEMU and libvirt."""
+    vhd: bool = False
+    """A fixed VHD, as Azure and Hyper-V take it."""
+    azure: bool = False
+    """A template that makes a virtual machine of the VHD in Azure. Needs `vhd` and the part `lib/azure.yml`. See
+    docs/cloud.md."""
+
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """The forms of the image for clouds that are asked for."""
+        return tuple(name for name in ("qcow2", "vhd", "azure") if getattr(self, name))
 
 
 class Parameter(Part):

@@ -9,6 +9,11 @@ from builder.recipe.shapes import Part, Port, Shape
 CONTAINERS = "containers"
 """In the place of addresses: the containers of the device."""
 
+OPERATOR = "technician"
+"""Who logs in by SSH, with a key that a cloud tells the device."""
+
+SSH = 22
+
 Source = Annotated[
     str,
     Shape(

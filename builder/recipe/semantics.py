@@ -18,6 +18,7 @@ from builder.recipe.semantics_containers import CONTAINER_RULES
 from builder.recipe.semantics_database import DATABASE_RULES
 from builder.recipe.semantics_disk import DISK_RULES
 from builder.recipe.semantics_network import NETWORK_RULES
+from builder.recipe.semantics_outputs import OUTPUT_RULES
 from builder.recipe.semantics_secrets import SECRET_RULES
 from builder.recipe.tree import Keys
 
@@ -29,7 +30,8 @@ CONTENT_STICK = "content-stick"
 
 def findings(recipe: Recipe, *, without: Collection[str] = ()) -> Iterator[Finding]:
     """All findings of the rules that read none of the sections in `without`."""
-    for sections, rule in (*RULES, *DISK_RULES, *CONTAINER_RULES, *SECRET_RULES, *NETWORK_RULES, *DATABASE_RULES):
+    others = (*DISK_RULES, *CONTAINER_RULES, *SECRET_RULES, *NETWORK_RULES, *DATABASE_RULES, *OUTPUT_RULES)
+    for sections, rule in (*RULES, *others):
         if not set(sections) & set(without):
             yield from rule(recipe)
 
@@ -193,7 +195,7 @@ def _own_ids(recipe: Recipe) -> Iterator[Finding]:
     brought = [i for i, overlay in enumerate(recipe.overlays) if overlay.name == OWN_DISK]
     if recipe.disk.own_ids and not brought:
         message = f"without the overlay {OWN_DISK}, nothing on the device gives its disk ids of its own"
-        hint = f"add `name: {OWN_DISK}` to `overlays`, with the ownership that lib/debian-pc.yml gives it"
+        hint = f"add `name: {OWN_DISK}` to `overlays`, with the ownership that lib/debian.yml gives it"
         yield Finding(("disk", "own_ids"), message, hint)
     if not recipe.disk.own_ids:
         for i in brought:

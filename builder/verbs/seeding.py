@@ -16,6 +16,7 @@ from builder.identity.iso import is_iso, read_iso, write_iso
 from builder.identity.place import SeedPlace, find_place, is_device
 from builder.identity.seed_file import EMPTY, FILE, ROOM, read_seed, rendered, seed_in
 from builder.identity.showing import as_dict, as_text, name_of
+from builder.identity.ssh_keys import read_keys
 from builder.identity.writing import write_place
 from builder.manifest import Manifest, read_manifest
 from builder.options import Parser, Verbs
@@ -78,11 +79,19 @@ def declare(family: Verbs) -> None:
     examples = (
         "seed iso school-7.iso --sites sites.csv --code K7M3-Q2XC",
         "seed iso born.iso --image kolibri-pc --born --json",
+        "seed iso server.iso --ssh-key ~/.ssh/id_ed25519.pub",
     )
     verb = verbs.add("iso", iso, "make a seed disk for a virtual machine", *examples)
     verb.add_argument("output", metavar="OUT.iso", help="the file to write")
     _takes_seed(verb)
     verb.add_argument("--image", metavar="RECIPE", help="the recipe of the image that it is for; needed with --born")
+    verb.add_argument(
+        "--ssh-key",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="public keys for the technician; taken by cloud-init, so by images with lib/cloud.yml",
+    )
 
 
 def _takes_target(action: Parser) -> None:
@@ -162,9 +171,11 @@ def check(arguments: Namespace) -> int:
 
 def iso(arguments: Namespace) -> int:
     """Make a seed disk."""
+    keys = read_keys(map(Path, arguments.ssh_key))
     told = _told(arguments, None)
     out = Path(arguments.output)
-    write_iso(out, rendered(told.seed), instance=told.seed.code or told.seed.hostname or "satchel")
+    instance = told.seed.code or told.seed.hostname or "satchel"
+    write_iso(out, rendered(told.seed), instance=instance, ssh_keys=keys)
     _tell(told, arguments, done=f"{out} is ready", where=str(out))
     return 0
 

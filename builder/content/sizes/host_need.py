@@ -84,8 +84,9 @@ def host_need(
         Amount(what="the content partition", least=kept_least, most=kept_most),
     ]
     finished = [Amount(what="the image", least=copied, most=image)]
-    if recipe.outputs.zst and not host.split:
-        finished.append(Amount(what="the compressed image", least=0, most=image))
+    if not host.split:
+        forms = {"compressed image": recipe.outputs.zst, "qcow2": recipe.outputs.qcow2, "VHD": recipe.outputs.vhd}
+        finished += [Amount(what=f"the {form}", least=0, most=image) for form, made in forms.items() if made]
     return disks([_store(host.cache, cache), _store(host.dist, finished)])
 
 

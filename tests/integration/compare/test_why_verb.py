@@ -26,7 +26,7 @@ def test_every_kind_of_path_of_a_finished_build() -> None:
         for path in ("/usr/sbin/sshd", "/etc/fstab", "/etc/ssh/ssh_host_rsa_key", "/srv/content")
     }
     assert told["/usr/sbin/sshd"].startswith("package openssh-server 1:")
-    assert "recipes/lib/debian-pc.yml:" in told["/usr/sbin/sshd"]
+    assert "recipes/lib/debian.yml:" in told["/usr/sbin/sshd"]
     assert told["/etc/fstab"].startswith("the mount table of disk.partitions (recipes/kolibri-pc.yml:")
     assert told["/etc/ssh/ssh_host_rsa_key"].startswith("removed by layer system: only one machine may have it")
     assert "preloaded content" in told["/srv/content"] or "mount point of partition content" in told["/srv/content"]

@@ -210,6 +210,17 @@ def test_a_seed_disk_is_read_by_others(bench: Bench) -> None:
     assert "h7" in satchel("seed", "show", out).stdout
 
 
+@pytest.mark.parametrize("kind", ["ed25519", "ecdsa", "rsa"])
+def test_a_seed_disk_takes_a_public_key_and_never_a_private_one(kind: str, tmp_path: Path) -> None:
+    key, out = tmp_path / "key", tmp_path / "seed.iso"
+    subprocess.run(("ssh-keygen", "-q", "-t", kind, "-N", "", "-f", key), check=True)
+    refused = satchel("seed", "iso", out, "--ssh-key", key)
+    assert (refused.returncode, out.exists()) == (10, False)
+    assert "is a private key" in refused.stderr
+    assert satchel("seed", "iso", out, "--ssh-key", f"{key}.pub").returncode == 0
+    assert (tmp_path / "key.pub").read_text().strip() in out.read_bytes().decode("latin-1")
+
+
 @pytest.mark.skipif(os.geteuid() != 0 or not Path("/dev/loop-control").exists(), reason="needs root and loop devices")
 def test_a_real_block_device_is_written_and_one_in_use_is_not(tmp_path: Path) -> None:
     image = tmp_path / "card.img"

@@ -100,36 +100,36 @@ def line(file: str, text: str) -> str:
     return f"{shown}:{number}"
 
 
-PC, KOLIBRI, PRODUCT = "lib/debian-pc.yml", "lib/kolibri.yml", "kolibri-pc.yml"
+DEBIAN, KOLIBRI, PRODUCT = "lib/debian.yml", "lib/kolibri.yml", "kolibri-pc.yml"
 
 
 @pytest.mark.parametrize(
     ("path", "reason", "layer"),
     [
-        ("/usr/sbin/sshd", f"package openssh-server 1:10.0 ({line(PC, '- openssh-server')})", "apt"),
+        ("/usr/sbin/sshd", f"package openssh-server 1:10.0 ({line(DEBIAN, '- openssh-server')})", "apt"),
         (
             "/usr/lib/libwrap.so",
-            f"package libwrap0 7.6 (needed by openssh-server, {line(PC, '- openssh-server')})",
+            f"package libwrap0 7.6 (needed by openssh-server, {line(DEBIAN, '- openssh-server')})",
             "apt",
         ),
-        ("/usr/bin/bash", f"package bash 5.2 (of the minimal Debian, {line(PC, 'distribution:')})", "base"),
+        ("/usr/bin/bash", f"package bash 5.2 (of the minimal Debian, {line(DEBIAN, 'distribution:')})", "base"),
         (
             "/usr/bin",
             "shared by 2 packages, the first of them package bash 5.2"
-            f" (of the minimal Debian, {line(PC, 'distribution:')})",
+            f" (of the minimal Debian, {line(DEBIAN, 'distribution:')})",
             "base",
         ),
         ("/etc/generated", "made by the scripts of packages while layer apt was made", "apt"),
         (
             "/etc/systemd/system/multi-user.target.wants/ssh.service",
             "made by the scripts of packages while layer apt was made,"
-            f" leading to a file of package openssh-server 1:10.0 ({line(PC, '- openssh-server')});"
-            f" also by units.enable: ssh.service ({line(PC, '- ssh.service')})",
+            f" leading to a file of package openssh-server 1:10.0 ({line(DEBIAN, '- openssh-server')});"
+            f" also by units.enable: ssh.service ({line(DEBIAN, '- ssh.service')})",
             "apt",
         ),
         (
             "/etc/systemd/system/sshd-keygen.service",
-            f"units.mask: sshd-keygen.service ({line(PC, '- sshd-keygen.service')})",
+            f"units.mask: sshd-keygen.service ({line(DEBIAN, '- sshd-keygen.service')})",
             "units",
         ),
         ("/boot/initrd.img-6", "the initramfs, made from what the layers below it brought", "initramfs"),
@@ -157,7 +157,7 @@ PC, KOLIBRI, PRODUCT = "lib/debian-pc.yml", "lib/kolibri.yml", "kolibri-pc.yml"
             f"Kolibri's home, told of the channels and sealed ({line(KOLIBRI, '  venv: /opt')})",
             "kolibri",
         ),
-        ("/boot/efi", f"the mount point of partition esp ({line(PC, '- name: esp')})", "system"),
+        ("/boot/efi", f"the mount point of partition esp ({line(DEBIAN, '- name: esp')})", "system"),
         (
             "/etc/machine-id",
             "emptied or replaced, because only one machine may have it, or nobody needs it",
@@ -181,7 +181,7 @@ def test_what_a_layer_changed_tells_who_was_there_before(tree: Tree) -> None:
 def test_an_overlay_names_its_source(tree: Tree) -> None:
     source = next(path for path in sorted((OVERLAYS / "pc").rglob("*")) if path.is_file())
     path = "/" + source.relative_to(OVERLAYS / "pc").as_posix()
-    assert tree.why(path.removesuffix(".j2")).reason == f"overlays/pc{path} ({line(PC, '- name: pc')})"
+    assert tree.why(path.removesuffix(".j2")).reason == f"overlays/pc{path} ({line(DEBIAN, '- name: pc')})"
 
 
 def test_links_on_the_way_and_untidy_paths(tree: Tree) -> None:

@@ -30,6 +30,7 @@ from builder.lock.current import lock_path
 from builder.lock.inputs import inputs_of
 from builder.lock.looking import find_locked
 from builder.lock.text import write_lock
+from builder.plan.need import Amount
 from builder.progress import Reporter
 from builder.recipe.load import Loaded, load_recipe
 from builder.shortages import Shortage, recipe_lines, shortages
@@ -100,6 +101,24 @@ def test_what_trees_share_with_channels_is_planned_once(drive: tuple[Path, Chann
     assert measure_files(coming) == measure(Source(path=mount))
     tree = TreePortion(number=1, name="drive", to="/srv/content/drive", listing=listing)
     assert totals(channels, [tree]).files == len(listing.files)
+
+
+def test_each_form_of_the_image_needs_room_unless_it_stays_in_parts(
+    drive: tuple[Path, Channel, Channel], tmp_path: Path
+) -> None:
+    loaded = school(tmp_path, drive[0])
+    loaded.source.write_text(f"{loaded.source.read_text()}outputs: {{qcow2: true, vhd: true, zst: false}}\n")
+    plan = planned(load_recipe(loaded.source), tmp_path)
+    of_image = {"the image", "the qcow2", "the VHD"}
+    assert {each.what for each in amounts(plan) if each.most} & {*of_image, "the compressed image"} == of_image
+    whole = {each.what: each.most for each in amounts(plan)}
+    assert whole["the qcow2"] == whole["the VHD"] == whole["the image"]
+    in_parts = amounts(replace(plan, host=replace(plan.host, split=True)))
+    assert {each.what for each in in_parts} & of_image <= {"the image"}
+
+
+def amounts(plan: SizePlan) -> list[Amount]:
+    return [each for disk in plan.disks() for store in disk.stores for each in store.amounts]
 
 
 def test_kolibri_without_channels_is_planned_as_it_is_laid_out(

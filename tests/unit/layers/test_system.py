@@ -57,7 +57,7 @@ def test_a_unit_that_nothing_brings_is_told_at_its_place(tmp_path: Path) -> None
         UnitsLayer(loaded=LOADED).build(site(tmp_path))
     text = str(caught.value)
     assert "no package and no overlay brings ssh.service" in text
-    assert "recipes/lib/debian-pc.yml:" in text
+    assert "recipes/lib/debian.yml:" in text
     assert "brings satchel-firstboot.service" not in text
 
 

@@ -94,6 +94,14 @@ def test_another_list_of_tools_is_drift(load: Load) -> None:
     assert drift(locked, load(RECIPE)) == ("the list of tools no longer has the package zoo",)
 
 
+def test_only_a_recipe_with_a_qcow2_needs_what_makes_one(load: Load) -> None:
+    asked = load(f"{RECIPE}outputs: {{qcow2: true}}\n")
+    assert "qemu-utils" in inputs_of(asked)["tools"].split()
+    assert drift(lock(inputs=inputs_of(load(RECIPE))), asked) == (
+        "the list of tools has the package qemu-utils, the lock has not",
+    )
+
+
 def test_content_is_asked_for_readably() -> None:
     recipe = Path(__file__).parents[3] / "recipes/kolibri-pc.yml"
     loaded = load_recipe(recipe)

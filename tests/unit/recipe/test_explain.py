@@ -64,7 +64,7 @@ def test_a_part_of_a_recipe_is_shown_with_who_set_it(monkeypatch: pytest.MonkeyP
     loaded = load_recipe(Path("kolibri-pc.yml"), settings={"root_size": "5GiB"})
     size = show(loaded, "disk.partitions.root.size")
     assert yaml.safe_load(size) == {"size": "5GiB"}
-    assert "# lib/debian-pc.yml:" in size
+    assert "# lib/debian.yml:" in size
     assert size.endswith("{{ root_size }}")
     assert show(loaded, "outputs.bmap").endswith("# default")
     with pytest.raises(UnknownWord, match='has no "rot"'):

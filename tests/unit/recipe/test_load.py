@@ -39,7 +39,7 @@ def load(tmp_path: Path, text: str, **settings: str) -> Loaded:
 
 def test_the_shipped_recipe_loads() -> None:
     loaded = load_recipe(RECIPES / "kolibri-pc.yml")
-    assert [file.name for file in loaded.files] == ["debian-pc.yml", "kolibri.yml", "kolibri-pc.yml"]
+    assert [file.name for file in loaded.files] == ["debian.yml", "debian-pc.yml", "kolibri.yml", "kolibri-pc.yml"]
     assert loaded.recipe.disk.partitions[2].size == 2 * 1024**3
 
 
