@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
+from builder.recipe.backup import Backup
 from builder.recipe.containers import Containers
 from builder.recipe.content import ContentSource
 from builder.recipe.database import Database
@@ -234,6 +235,8 @@ class Recipe(Part):
     """Who vouches for the certificate of whatever serves by TLS."""
     database: Database | None = None
     """Databases on the device itself."""
+    backup: Backup | None = None
+    """Backups of what is worth one, and where they go."""
     firewall: Firewall | None = None
     """Who may reach what; everybody may reach everything without it."""
     firstboot: FirstBoot = FirstBoot()

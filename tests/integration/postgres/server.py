@@ -14,7 +14,12 @@ from builder.host.tools import ensure_lab
 from builder.progress import Reporter
 
 PACKAGES = ("openssl", "postgresql-17", "python3")
-_LIBRARIES = {"firstboot": ("device", "firstboot", "seed"), "postgres": ("postgres",), "tls": ("tls",)}
+_LIBRARIES = {
+    "backup": ("backup",),
+    "firstboot": ("device", "firstboot", "seed"),
+    "postgres": ("postgres",),
+    "tls": ("tls",),
+}
 
 BEFORE = """
 import json, os, pwd, shutil, subprocess, sys, time

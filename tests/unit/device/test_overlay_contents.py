@@ -16,7 +16,19 @@ from builder.recipe.load import Loaded, load_recipe
 
 ROOT = Path(__file__).resolve().parents[3]
 OVERLAYS = ROOT / "overlays"
-PROGRAMS = {"agent", "checks", "clones", "containers", "device", "firstboot", "postgres", "seed", "stick", "tls"}
+PROGRAMS = {
+    "agent",
+    "backup",
+    "checks",
+    "clones",
+    "containers",
+    "device",
+    "firstboot",
+    "postgres",
+    "seed",
+    "stick",
+    "tls",
+}
 
 
 @pytest.fixture(scope="module")
