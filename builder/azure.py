@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from builder.recipe.model import Recipe
-from builder.recipe.network import CONTAINERS, OPERATOR, SSH
+from builder.recipe.network import CONTAINERS, OPERATOR, SSH, https_ports
 from builder.units import GIB, align_up
 
 TEMPLATE_SUFFIX: Final = ".azure.json"
@@ -47,6 +47,8 @@ def opened_ports(recipe: Recipe) -> Iterator[Opened]:
     if recipe.kolibri:
         yield Opened("tcp", recipe.kolibri.port, _EVERYBODY)
         yield Opened("tcp", recipe.kolibri.zip_port, _EVERYBODY)
+    for port in https_ports(recipe.https):
+        yield Opened("tcp", port, _EVERYBODY)
     for each in firewall.open if firewall else ():
         # The machine has an address of version 4 only.
         some = tuple(source for source in each.sources if source != CONTAINERS and ":" not in source)

@@ -22,6 +22,7 @@ FAMILIES: Final = {
     "media": ("disks", "media-test"),
     "ledgers": ("ledger",),
     "contents": ("content",),
+    "containers": ("container",),
     "comparing": ("diff", "why"),
     "verifying": ("verify",),
     "signing": ("sign", "verify-signature"),

@@ -63,6 +63,12 @@ class Images:
         brought = {f"image {image.name}": image.digest for image in self.locked}
         return {**brought, **{f"image {name}": maker.key for name, maker in self.built.items()}}
 
+    def one(self, name: str, *, tools: Tools, pool: Pool, reporter: Reporter) -> OnDisk | None:
+        """The image with this name, if there is one."""
+        if maker := self.built.get(name):
+            return maker.make(tools=tools, pool=pool, reporter=reporter)
+        return next((self._brought(image, pool) for image in self.locked if image.name == name), None)
+
     def on_disk(self, site: Site) -> tuple[OnDisk, ...]:
         """All of them, looked through.
 

@@ -15,7 +15,7 @@ from builder.recipe.containers import Containers
 from builder.recipe.content import ContentSource
 from builder.recipe.database import Database
 from builder.recipe.disk import Disk
-from builder.recipe.network import Firewall
+from builder.recipe.network import Firewall, Https
 from builder.recipe.secrets import Secret, Tls
 from builder.recipe.shapes import (
     AbsolutePath,
@@ -239,6 +239,8 @@ class Recipe(Part):
     """Backups of what is worth one, and where they go."""
     firewall: Firewall | None = None
     """Who may reach what; everybody may reach everything without it."""
+    https: Https | None = None
+    """HTTPS in front of what speaks HTTP."""
     firstboot: FirstBoot = FirstBoot()
     """What each device becomes when it starts for the first time."""
     checks: tuple[Check, ...] = ()

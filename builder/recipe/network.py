@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from builder.recipe.shapes import Part, Port, Shape
+from pydantic import Field
+
+from builder.recipe.shapes import Part, Port, Shape, Size
+from builder.units import MIB
 
 CONTAINERS = "containers"
 """In the place of addresses: the containers of the device."""
@@ -13,6 +16,8 @@ OPERATOR = "technician"
 """Who logs in by SSH, with a key that a cloud tells the device."""
 
 SSH = 22
+HTTP = 80
+"""The port on which browsers ask first."""
 
 Source = Annotated[
     str,
@@ -41,3 +46,30 @@ class Firewall(Part):
 
     open: tuple[OpenPort, ...] = ()
     """Further ports, such as 22 for SSH."""
+
+
+class TlsPort(Part):
+    """A port that speaks HTTPS, in front of a program that does not."""
+
+    port: Port = 443
+    """The port that others reach."""
+    to: Port
+    """The port on which the program answers the device, by HTTP."""
+
+
+class Https(Part):
+    """HTTPS for what speaks HTTP, with the device's certificate. Needs the part `lib/https.yml`."""
+
+    ports: Annotated[tuple[TlsPort, ...], Field(min_length=1)]
+    """Each port, and what is behind it."""
+    redirect: bool = True
+    """Answer on port 80, too, and send everybody to the first of `ports`."""
+    upload: Size = Field(default=100 * MIB)
+    """The most that somebody may send in one request."""
+
+
+def https_ports(https: Https | None) -> tuple[int, ...]:
+    """The ports that HTTPS needs open."""
+    if https is None:
+        return ()
+    return (*(each.port for each in https.ports), *((HTTP,) if https.redirect else ()))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 
-from builder.recipe.finding import Finding, Rule
+from builder.recipe.finding import Finding, Rule, repeated
 from builder.recipe.model import Recipe
-from builder.recipe.network import CONTAINERS
+from builder.recipe.network import CONTAINERS, HTTP
 
 
 def _needs_nftables(recipe: Recipe) -> Iterator[Finding]:
@@ -34,8 +34,40 @@ def _network(text: str, *, strict: bool = True) -> str | None:
         return None
 
 
+def _needs_nginx(recipe: Recipe) -> Iterator[Finding]:
+    if recipe.https is None:
+        return
+    if "nginx-light" not in recipe.packages.apt or all(overlay.name != "https" for overlay in recipe.overlays):
+        yield Finding(("https",), "nothing on the device speaks HTTPS", "add lib/https.yml to `extends`")
+    if recipe.tls is None:
+        yield Finding(("https",), "no authority vouches for the certificate", "add lib/tls.yml to `extends`")
+
+
+def _taken_ports(recipe: Recipe) -> Iterator[Finding]:
+    """A port of HTTPS that something else has."""
+    if recipe.https is None:
+        return
+    ports = [(("https", "ports", i, "port"), str(each.port)) for i, each in enumerate(recipe.https.ports)]
+    yield from repeated(ports, "port")
+    others = {
+        port.port: unit.name
+        for unit in (recipe.containers.units if recipe.containers else ())
+        for port in unit.ports
+        if port.protocol == "tcp"
+    }
+    if recipe.kolibri:
+        others |= dict.fromkeys((recipe.kolibri.port, recipe.kolibri.zip_port), "Kolibri")
+    if recipe.https.redirect:
+        others[HTTP] = "`redirect`"
+    for keys, port in ports:
+        if owner := others.get(int(port)):
+            yield Finding(keys, f"{owner} has port {port} already", "choose another port")
+
+
 NETWORK_RULES: tuple[tuple[tuple[str, ...], Rule], ...] = (
     (("firewall", "packages", "overlays"), _needs_nftables),
     (("firewall",), _addresses),
+    (("https", "tls", "packages", "overlays"), _needs_nginx),
+    (("https", "containers", "kolibri"), _taken_ports),
 )
 """Every rule about the network, with the sections that it reads."""

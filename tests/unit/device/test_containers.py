@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from containers import prepare, reset, settings
+from containers import prepare, replacing, reset, settings
 from device.errors import DeviceError
 from device.paths import Paths
 
@@ -21,7 +21,15 @@ RECIPE = Path(__file__).parents[2] / "golden/quadlets/recipe.yml"
 
 
 def described(name: str = "web", **more: Any) -> dict[str, Any]:
-    return {"name": name, "env_files": [], "require": [], "secrets": [], "volumes": [], **more}
+    return {
+        "name": name,
+        "image": "localhost/web:1",
+        "env_files": [],
+        "require": [],
+        "secrets": [],
+        "volumes": [],
+        **more,
+    }
 
 
 def written(root: Path, *units: dict[str, Any]) -> tuple[Paths, settings.Settings]:
@@ -52,7 +60,7 @@ def test_the_device_reads_what_the_builder_writes(tmp_path: Path) -> None:
     assert (found.store, found.label) == ("/var/lib/containers", "containers")
     assert found.images == ("docker.io/library/postgres:17", "localhost/web:1")
     assert most.require == ("DATABASE_HOST",)
-    assert most.volumes[0] == settings.Volume(source="/srv/data/web", user=999, group=999)
+    assert most.volumes[0] == settings.Volume(path="/data", source="/srv/data/web", user=999, group=999)
     assert most.secrets[0] == settings.SecretUse(name="database", variable="DATABASE_PASSWORD", file=None)
 
 
@@ -100,7 +108,7 @@ def test_a_secret_may_be_a_file_that_only_the_container_reaches(tmp_path: Path) 
 
 
 def test_directories_of_volumes_are_made_once(tmp_path: Path) -> None:
-    volume = {"source": "/srv/data/web", "owner": f"{os.getuid()}:{os.getgid()}"}
+    volume = {"path": "/data", "source": "/srv/data/web", "owner": f"{os.getuid()}:{os.getgid()}"}
     paths, known = written(tmp_path, described(volumes=[volume]))
     prepare.prepare(paths, known, "web")
     directory = tmp_path / "srv/data/web"
@@ -122,3 +130,30 @@ def test_what_is_mounted_is_looked_up_in_the_table() -> None:
     assert reset.source_of(table, "/var/lib/containers") == "/dev/satchel/containers"
     with pytest.raises(DeviceError, match="no line for /other"):
         reset.source_of(table, "/other")
+
+
+def test_a_container_runs_from_the_image_of_the_recipe_until_a_drop_in_names_another(tmp_path: Path) -> None:
+    paths, known = written(tmp_path, described())
+    unit = replacing.unit_of(known, "web")
+    assert replacing.running(paths, unit) == replacing.Running(name="web", image="localhost/web:1", before=None)
+    drop_in = tmp_path / "etc/containers/systemd/web.container.d/90-replaced.conf"
+    drop_in.parent.mkdir(parents=True)
+    drop_in.write_text("[Container]\nImage=localhost/web:2\n")
+    record = tmp_path / "var/lib/satchel/containers/web.json"
+    record.parent.mkdir(parents=True)
+    record.write_text('"localhost/web:1"')
+    now = replacing.running(paths, unit)
+    assert (now.image, now.before) == ("localhost/web:2", "localhost/web:1")
+
+
+def test_what_cannot_be_replaced_is_said_before_anything_is_done(tmp_path: Path) -> None:
+    paths, known = written(tmp_path, described())
+    with pytest.raises(DeviceError, match="there is no container db") as caught:
+        replacing.replace(paths, known, "db", "localhost/db:2", None)
+    assert "web" in caught.value.advice
+    with pytest.raises(DeviceError, match="runs from localhost/web:1 already"):
+        replacing.replace(paths, known, "web", "localhost/web:1", None)
+    with pytest.raises(DeviceError, match="there is no file"):
+        replacing.replace(paths, known, "web", "localhost/web:2", tmp_path / "absent.tar")
+    with pytest.raises(DeviceError, match="was not replaced"):
+        replacing.back(paths, known, "web")

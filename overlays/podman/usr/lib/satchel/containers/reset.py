@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from containers import replacing
 from containers.settings import Settings
 from device import files, mounts
 from device.commands import run
@@ -45,6 +46,9 @@ def reset(paths: Paths, settings: Settings, *, started: bool) -> None:
         _say(f"loading {image}")
         load = ("podman", "pull", "--quiet", f"oci:{copies}:{image}")
         run(load, why=f"load {image}", timeout=_MINUTES * 60)
+    for archive in replacing.archives(paths):
+        _say(f"loading {archive.name}")
+        run(("podman", "load", "--quiet", "--input", str(archive)), why=f"load {archive}", timeout=_MINUTES * 60)
     paths.at(MARK).unlink()
     files.sync_directory(paths.at(MARK).parent)
 

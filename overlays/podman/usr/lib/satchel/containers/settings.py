@@ -25,6 +25,8 @@ class SecretUse:
 class Volume:
     """A directory of the device that a container sees, and whose it is when it is made."""
 
+    path: str
+    """Where the container has it."""
     source: str
     user: int
     group: int
@@ -35,6 +37,8 @@ class Unit:
     """What a container gets when it starts."""
 
     name: str
+    image: str
+    """What it runs from, as the recipe says."""
     env_files: tuple[str, ...]
     require: tuple[str, ...]
     secrets: tuple[SecretUse, ...]
@@ -71,6 +75,7 @@ def load(path: Path) -> Settings:
 def _unit(raw: dict[str, Any]) -> Unit:
     return Unit(
         name=raw["name"],
+        image=raw["image"],
         env_files=tuple(raw["env_files"]),
         require=tuple(raw["require"]),
         secrets=tuple(SecretUse(**secret) for secret in raw["secrets"]),
@@ -80,4 +85,4 @@ def _unit(raw: dict[str, Any]) -> Unit:
 
 def _volume(raw: dict[str, Any]) -> Volume:
     user, _, group = raw["owner"].partition(":")
-    return Volume(source=raw["source"], user=int(user), group=int(group))
+    return Volume(path=raw["path"], source=raw["source"], user=int(user), group=int(group))
