@@ -19,8 +19,6 @@ from builder.units import MIB, SECTOR
 
 SUFFIX: Final = ".vhd"
 
-FOOTER_BYTES: Final = 512
-
 _EPOCH: Final = 946_684_800
 """Where a VHD's clock begins: 1 January 2000, UTC, in seconds since 1970."""
 

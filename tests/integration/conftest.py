@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import os
-import shutil
-import subprocess
 import sys
 import traceback
 from pathlib import Path
@@ -31,25 +27,11 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Any:
 @pytest.fixture(scope="session")
 def kolibri_venv() -> Path:
     """A virtual environment with the Kolibri of recipes/lib, made once; $SATCHEL_TEST_KOLIBRI overrides it."""
-    from builder.host.places import RECIPES, cache_directory
+    from builder.host.places import RECIPES
+    from tests.environments import environment
 
     chosen = os.environ.get("SATCHEL_TEST_KOLIBRI")
-    if chosen:
-        return Path(chosen)
-    requirements = RECIPES / "lib" / "kolibri.requirements.txt"
-    key = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()[:16]
-    venv = cache_directory() / "test-kolibri" / key
-    venv.parent.mkdir(parents=True, exist_ok=True)
-    with venv.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        done = venv / "complete"
-        if not done.exists():
-            shutil.rmtree(venv, ignore_errors=True)
-            subprocess.run([sys.executable, "-m", "venv", venv], check=True)
-            pip = (venv / "bin" / "pip", "install", "--quiet", "--require-hashes", "--requirement", requirements)
-            subprocess.run(pip, check=True)
-            done.touch()
-    return venv
+    return Path(chosen) if chosen else environment("test-kolibri", RECIPES / "lib/kolibri.requirements.txt")
 
 
 def _run_inside(test: Any) -> None:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import json
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from builder.host.places import cache_directory
+from tests.environments import environment
 from tests.golden.test_azure import template
 
 HERE = Path(__file__).parent
@@ -22,20 +18,7 @@ HERE = Path(__file__).parent
 @pytest.fixture(scope="module")
 def python() -> Path:
     """Of an environment with the models, made once."""
-    requirements = HERE / "requirements.txt"
-    key = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()[:16]
-    venv = cache_directory() / "test-azure" / key
-    venv.parent.mkdir(parents=True, exist_ok=True)
-    with venv.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        done = venv / "complete"
-        if not done.exists():
-            shutil.rmtree(venv, ignore_errors=True)
-            subprocess.run([sys.executable, "-m", "venv", venv], check=True)
-            pip = (venv / "bin/pip", "install", "--quiet", "--no-deps", "--require-hashes", "-r", requirements)
-            subprocess.run(pip, check=True)
-            done.touch()
-    return venv / "bin/python"
+    return environment("test-azure", HERE / "requirements.txt", "--no-deps") / "bin/python"
 
 
 def problems(python: Path, told: dict[str, Any]) -> list[str]:
