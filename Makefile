@@ -14,7 +14,7 @@ SATCHEL := .venv/bin/satchel
 PYTEST := .venv/bin/python -m pytest
 
 .PHONY: help setup image check plan boot shell audit inspect doctor test lint format type unit golden-test golden \
-	integration boot-test power-cuts cloud-drill lock bundle verify lock-requirements clean clean-cache
+	integration boot-test power-cuts drills lock bundle verify lock-requirements clean clean-cache
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,8 +75,8 @@ integration: $(VENV) ## Tests with real tools, on plain files and loopback
 boot-test: $(VENV) ## Prove the image of RECIPE in virtual machines
 	@$(SATCHEL) test $(RECIPE)
 
-cloud-drill: $(VENV) ## Replace the container of kolibri-cloud in a virtual machine, and take it back
-	@$(PYTEST) -m long tests/boot/test_kolibri_cloud.py
+drills: $(VENV) ## What takes too long for every change: more variants of what boots; hours under emulation
+	@$(PYTEST) -m drill --durations=0 tests/boot
 
 power-cuts: $(VENV) ## Cut the power at POINTS points of the first boot of RECIPE; goes on where it was broken off
 	@$(SATCHEL) test $(RECIPE) --power-cuts $(POINTS)

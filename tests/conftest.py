@@ -23,6 +23,16 @@ class _TwoRows(LoadScopeScheduling):
         return nodeid.partition("::")[0] if nodeid.startswith("tests/boot/") else "the rest"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What boots longest comes first, so that no worker ends with a long one while the other has nothing to do."""
+
+    def minutes(item: pytest.Item) -> int:
+        mark = item.get_closest_marker("vm")
+        return mark.kwargs["minutes"] if mark else 0
+
+    items.sort(key=minutes, reverse=True)
+
+
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _TwoRows:
     return _TwoRows(config, log)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 
-@pytest.mark.vm
+@pytest.mark.vm(minutes=2)
 def test_an_image_that_finds_no_root_file_system_does_not_pass(default_image: Path, tmp_path: Path) -> None:
     broken = tmp_path / default_image.name
     subprocess.run(("cp", "--sparse=always", default_image, broken), check=True)

@@ -24,7 +24,7 @@ from builder.progress import Reporter
 from tests.conftest import REPOSITORY
 from tests.integration.conftest import _run_inside
 
-pytestmark = pytest.mark.vm
+pytestmark = pytest.mark.vm(minutes=6)
 
 SSH = 22
 

@@ -20,7 +20,7 @@ from tests.boot.machines import console, machine
 from tests.conftest import REPOSITORY
 from tests.integration.conftest import _run_inside
 
-pytestmark = pytest.mark.vm
+pytestmark = [pytest.mark.vm(minutes=8), pytest.mark.drill]
 
 SATCHEL = (sys.executable, "-m", "builder")
 RECIPE = """\

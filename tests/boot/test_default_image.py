@@ -19,7 +19,7 @@ UNIQUE = {
 TOLD = {"facility_code", "hostname", "admin_password", "seed on the card"}
 
 
-@pytest.mark.vm
+@pytest.mark.vm(minutes=14)
 def test_two_clones_become_two_devices_and_stay_them(default_image: Path) -> None:
     logs = default_image.parent / "test"
     command = [sys.executable, "-m", "builder", "test", str(default_image), "--report", str(logs), "--json"]

@@ -28,7 +28,7 @@ from builder.units import GIB
 from tests.boot.machines import Machine, machine
 from tests.integration.conftest import _run_inside
 
-pytestmark = pytest.mark.vm
+pytestmark = pytest.mark.vm(minutes=10)
 
 PORT = 8080
 SITES = """\

@@ -24,7 +24,7 @@ from builder.recipe.load import load_recipe
 from tests.boot.machines import Machine, console, machine
 from tests.integration.conftest import _run_inside
 
-pytestmark = [pytest.mark.vm, pytest.mark.long]
+pytestmark = [pytest.mark.vm(minutes=30), pytest.mark.drill]
 
 DRILL = Path(__file__).with_name("kolibri-cloud-drill.sh")
 CLOUD = RECIPES / "kolibri-cloud.yml"

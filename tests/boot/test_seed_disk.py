@@ -75,7 +75,8 @@ class Machine:
             self._listener.join()
 
 
-@pytest.mark.vm
+@pytest.mark.vm(minutes=5)
+@pytest.mark.drill
 def test_a_seed_disk_is_taken_and_the_facility_has_the_id_that_was_known(default_image: Path, tmp_path: Path) -> None:
     disk = tmp_path / "seed.iso"
     wanted = ("--set", "site.hostname=told-by-a-disk", "--set", "facility.name=École du Disque")
