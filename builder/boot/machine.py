@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain
 from typing import Final
 from uuid import UUID
 
@@ -35,6 +38,8 @@ WRITES: Final = f"{MACHINE}/writes.log"
 """Where a recorded machine's writes are logged; the file must exist."""
 VARIABLES: Final = f"{MACHINE}/variables.fd"
 
+
+_SWITCH_PORT: Final = 5309
 
 SEED_DISK: Final = f"{MACHINE}/seed.iso"
 """A disk that tells the device who to become."""
@@ -79,6 +84,23 @@ class Numbers:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Switch:
+    """What several machines are plugged into: a multicast group of the host's loopback interface.
+
+    Every machine hears everything, its own words too.
+    """
+
+    group: str
+    port: int
+
+    @classmethod
+    def new(cls) -> Switch:
+        """One that nobody else has: drawn from 2²⁴ groups of the range for private use (RFC 2365)."""
+        octets = (str(octet) for octet in secrets.token_bytes(3))
+        return cls(group=f"239.{'.'.join(octets)}", port=_SWITCH_PORT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MachineSpec:
     """A computer with one card, one network card without Internet and a serial console on standard input and output."""
 
@@ -95,6 +117,10 @@ class MachineSpec:
     """What its clock shows when it is switched on, such as `1970-01-01T00:00:00`, UTC; empty for the right time."""
     ports: tuple[int, ...] = ()
     """TCP ports of the guest to forward; the kernel chooses free ports of the host's loopback address."""
+    switch: Switch | None = None
+    """What its network card is plugged into, with other machines'."""
+    router: bool = True
+    """Whether the router is in this machine, which gives out addresses; one of those at a switch should have it."""
     seed_disk: bool = False
     """Whether SEED_DISK lies in its CD drive."""
     recorded: bool = False
@@ -161,13 +187,29 @@ class MachineSpec:
     def _network(self, numbers: Numbers) -> tuple[str, ...]:
         # restrict=on: the guest reaches nothing, as in a school without Internet; only the forwarded ports come in.
         forwards = "".join(f",hostfwd=tcp:127.0.0.1:0-:{port}" for port in self.ports)
-        card = f"virtio-net-pci,netdev=net,mac={numbers.address},romfile="
-        return ("-netdev", f"user,id=net,restrict=on{forwards}", "-device", card)
+        router = [f"user,restrict=on{forwards}"] if self.router else []
+        found = [*router, *([_plug(self.switch)] if self.switch else [])]
+        netdevs = [f"{found[0]},id=net"] if len(found) == 1 else _joined(found)
+        card = ("-device", f"virtio-net-pci,netdev=net,mac={numbers.address},romfile=")
+        return (*chain.from_iterable(("-netdev", netdev) for netdev in netdevs), *card)
 
     def _console(self) -> tuple[str, ...]:
         mux = ",mux=on" if self.monitor_keys else ""
         monitor = ("-mon", "chardev=console,mode=readline") if self.monitor_keys else ()
         return ("-chardev", f"stdio,id=console,signal=off{mux}", "-serial", "chardev:console", *monitor)
+
+
+def _plug(switch: Switch) -> str:
+    remote = f"remote.type=inet,remote.host={switch.group},remote.port={switch.port}"
+    # The local port is asked for, and not used for a group.
+    return f"dgram,local.type=inet,local.host=127.0.0.1,local.port=0,{remote}"
+
+
+def _joined(netdevs: Sequence[str]) -> list[str]:
+    """QEMU's network devices, and a hub that they and the card are plugged into."""
+    named = [f"{netdev},id=net{number}" for number, netdev in enumerate(netdevs)]
+    ports = [f"hubport,id=port{number},hubid=0,netdev=net{number}" for number, _ in enumerate(netdevs)]
+    return [*named, *ports, "hubport,id=net,hubid=0"]
 
 
 def _agent(descriptor: int) -> tuple[str, ...]:

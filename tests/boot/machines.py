@@ -12,7 +12,7 @@ from builder.boot import card
 from builder.boot.accelerator import choose
 from builder.boot.console import plain
 from builder.boot.diary import Patience
-from builder.boot.machine import CARD, MachineSpec
+from builder.boot.machine import CARD, MachineSpec, Switch
 from builder.boot.session import Session, session
 from builder.boot.subject import Firmware
 from builder.disk.image import disk_image
@@ -44,6 +44,8 @@ def machine(
     ports: tuple[int, ...] = (),
     prepare: Callable[[Sandbox, Path], None] = lambda _sandbox, _directory: None,
     extra: tuple[str, ...] = (),
+    switch: Switch | None = None,
+    router: bool = True,
 ) -> Iterator[Machine]:
     """Switch on a machine with the image on its card; it is gone when the block ends. Only `in_namespace`.
 
@@ -56,10 +58,20 @@ def machine(
         ports: Ports of the device that the host reaches.
         prepare: What to do to the card before; gets the sandbox and the machine's own directory.
         extra: More options of QEMU's.
+        switch: What it is plugged into, with other machines.
+        router: Whether it has the router that gives out addresses.
     """
     tools = ensure_lab(Reporter())
     accelerator = choose(tools, directory)
-    spec = MachineSpec(name=name, computer=computer, firmware=Firmware.UEFI, acceleration=accelerator.kind, ports=ports)
+    spec = MachineSpec(
+        name=name,
+        computer=computer,
+        firmware=Firmware.UEFI,
+        acceleration=accelerator.kind,
+        ports=ports,
+        switch=switch,
+        router=router,
+    )
     own = directory / name
     own.mkdir()
     size = disk_image(image).size_bytes + room

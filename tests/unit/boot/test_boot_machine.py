@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from builder.boot.machine import Acceleration, DiskBus, MachineSpec
+from builder.boot.machine import Acceleration, DiskBus, MachineSpec, Switch
 from builder.boot.subject import Firmware
 
 
@@ -55,7 +55,28 @@ def test_a_recorded_card_has_a_write_cache_and_all_that_happens_to_it_is_logged(
 
 def test_guest_has_no_internet_and_ports_come_from_the_kernel() -> None:
     text = line(ports=(22, 8080))
-    assert "restrict=on,hostfwd=tcp:127.0.0.1:0-:22,hostfwd=tcp:127.0.0.1:0-:8080 " in text
+    assert "restrict=on,hostfwd=tcp:127.0.0.1:0-:22,hostfwd=tcp:127.0.0.1:0-:8080,id=net " in text
+    assert "hubport" not in text
+
+
+def test_machines_at_one_switch_hear_one_another_and_one_of_them_has_the_router() -> None:
+    switch = Switch.new()
+    with_router, without = line(switch=switch), line(switch=switch, router=False)
+    heard = (
+        f"-netdev dgram,local.type=inet,local.host=127.0.0.1,local.port=0,remote.type=inet,remote.host={switch.group}"
+    )
+    assert heard in with_router
+    assert "restrict=on" in with_router
+    assert "hubport,id=net,hubid=0 -device virtio-net-pci,netdev=net," in with_router
+    assert heard in without
+    assert "restrict" not in without
+    assert "hub" not in without
+
+
+def test_no_two_switches_are_one() -> None:
+    groups = {Switch.new().group for _ in range(8)}
+    assert len(groups) == 8
+    assert all(group.startswith("239.") for group in groups)
 
 
 def test_agent_runs_only_where_its_port_is() -> None:
