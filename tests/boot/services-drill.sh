@@ -1,10 +1,11 @@
 # What is done on the machine of test_services.py, once, by root; its words on the console are what the test reads.
-# $1: how podman keeps layers. With `btrfs` the database is upgraded, too.
+# $1: how podman keeps layers. With `overlay` a container is replaced and the database is upgraded, too.
 seen() { echo "seen $1: $(echo $2)"; }
 ask() {
     PGPASSWORD=$(cat /etc/satchel/secrets/app-password) PGSSLMODE=verify-full \
     PGSSLROOTCERT=/etc/satchel/tls/authority-certificate.pem psql -XqtA -h localhost -U app -d school -c "$1"
 }
+web() { echo "$(satchel-container list) $(podman exec web printenv EDITION) $(podman exec web busybox cat /srv/www/page)"; }
 store() { findmnt --noheadings --output UUID /var/lib/containers; }
 
 touch /srv/data/drilled
@@ -15,7 +16,14 @@ satchel-reset containers --yes
 # As if the power had gone out in the midst of a second one.
 touch /var/lib/satchel/containers-reset
 
-if [ "$1" = btrfs ]; then
+if [ "$1" = overlay ]; then
+    seen replaced "$(satchel-container replace web localhost/web:2 2>&1)"
+    seen second "$(web)"
+    seen refused "$(satchel-container replace web localhost/broken:1 2>&1)"
+    seen still "$(web)"
+    seen returned "$(satchel-container back web 2>&1)"
+    seen third "$(web)"
+
     # What an earlier image would have left, after a power cut.
     systemctl stop satchel-postgres
     cd /srv/data/postgres
