@@ -5,6 +5,7 @@ other goes through the rest, in their order, and then helps with the machines th
 """
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +22,12 @@ class _TwoRows(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         return nodeid.partition("::")[0] if nodeid.startswith("tests/boot/") else "the rest"
+
+
+def pytest_configure() -> None:
+    """Shells start what they run in the background deaf to SIGINT, and whatever a test starts would inherit that."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
