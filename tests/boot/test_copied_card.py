@@ -18,7 +18,7 @@ from builder.host.sandbox import Sandbox
 from tests.boot.machines import Machine, card_of, console, machine
 from tests.integration.conftest import _run_inside
 
-pytestmark = pytest.mark.vm(minutes=10)
+pytestmark = [pytest.mark.vm(minutes=20), pytest.mark.drill]
 
 QUESTION = "Type one of these words"
 
@@ -89,7 +89,6 @@ def assert_forked(a: GuestReport, b: GuestReport, *, restarted: bool) -> None:
     assert b.system.state == "running"
 
 
-@pytest.mark.drill
 def test_by_record_it_carries_on_and_writes_it_down(default_image: Path, card_of_a: Path, tmp_path: Path) -> None:
     a, b, said = in_machine_b("record", default_image, card_of_a, tmp_path, report_to(tmp_path))
     assert b.identity == a.identity
@@ -119,7 +118,6 @@ def test_by_ask_it_stays_closed_until_somebody_types_a_word(
     assert_forked(a, b, restarted=False)
 
 
-@pytest.mark.drill
 def test_by_fork_it_becomes_another_at_once(default_image: Path, card_of_a: Path, tmp_path: Path) -> None:
     a, b, said = in_machine_b("fork", default_image, card_of_a, tmp_path, report_after_restart_to(tmp_path))
     assert QUESTION not in said
