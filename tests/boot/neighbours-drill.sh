@@ -3,6 +3,7 @@
 seen() { echo "seen $1: $(echo $2)"; }
 sql() { runuser -u postgres -- psql -XqtA -d school -c "$1" 2>&1; }
 until_it_says() { until [ "$(sql "$2")" = "$1" ]; do sleep 2; done; }
+touch /run/drilled
 card=$(basename "$(ls -d /sys/class/net/e*)")
 
 # Three networks at one switch, beside that of the router: of neighbours, of operators, of strangers.

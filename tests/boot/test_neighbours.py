@@ -33,7 +33,7 @@ from tests.boot.machines import console, machine
 from tests.conftest import REPOSITORY
 from tests.integration.conftest import _run_inside
 
-pytestmark = pytest.mark.vm(minutes=8)
+pytestmark = [pytest.mark.vm(minutes=8), pytest.mark.drill]
 
 BOOT = Path(__file__).parent
 NAMES = ("first", "second")
@@ -53,6 +53,7 @@ checks:
         - --expand-environment=no
         - --description=A drill
         - --property=StandardOutput=journal+console
+        - --property=ConditionPathExists=!/run/drilled
         - bash
         - -c
         - {drill}
