@@ -37,12 +37,11 @@ CARD: Final = f"{MACHINE}/card.qcow2"
 WRITES: Final = f"{MACHINE}/writes.log"
 """Where a recorded machine's writes are logged; the file must exist."""
 VARIABLES: Final = f"{MACHINE}/variables.fd"
-
-
-_SWITCH_PORT: Final = 5309
-
 SEED_DISK: Final = f"{MACHINE}/seed.iso"
 """A disk that tells the device who to become."""
+
+_SWITCH_PORT: Final = 5309
+"""Any will do: groups tell switches apart."""
 
 
 class Acceleration(StrEnum):
