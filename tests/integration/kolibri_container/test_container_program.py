@@ -29,7 +29,7 @@ PROGRAM = OVERLAYS / "kolibri-container/usr/lib/satchel/kolibri_container.py"
 VENV = "/opt/kolibri"
 
 CONTAINER = r"""
-import signal, urllib.request
+import re, signal, urllib.error, urllib.request
 
 HOME, PASSWORD = Path("/srv/data/kolibri"), Path("/run/secrets/kolibri-admin")
 HOME.mkdir()
@@ -37,14 +37,13 @@ PASSWORD.parent.mkdir()
 PASSWORD.write_text("a password of words")
 WHO = {"FACILITY_NAME": "École du Lac", "FACILITY_PRESET": "formal", "FACILITY_LANGUAGE": "fr-fr",
        "FACILITY_ADMIN": "head"}
-KEPT = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "KOLIBRI_HOME": str(HOME), "KOLIBRI_HTTP_PORT": "8080",
-        "KOLIBRI_ZIP_CONTENT_PORT": "8081", "KOLIBRI_DISABLE_PING": "True", **WHO}
+HERE = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "KOLIBRI_HOME": str(HOME), **WHO}
+KEPT = {name: value for name, value in RECIPE.items() if "DATABASE" not in name} | HERE
 
 def postgres():
-    return {"KOLIBRI_DATABASE_ENGINE": "postgres", "KOLIBRI_DATABASE_NAME": "kolibri", "KOLIBRI_DATABASE_USER": "app",
-            "KOLIBRI_DATABASE_PASSWORD": secret_files.read(paths, "app-password"), "KOLIBRI_DATABASE_HOST": "localhost",
-            "KOLIBRI_DATABASE_PORT": "5432", "KOLIBRI_DATABASE_SSL_MODE": "verify-full",
-            "KOLIBRI_DATABASE_SSL_ROOT_CERT": cluster.AUTHORITY}
+    ours = {"KOLIBRI_DATABASE_USER": "app", "KOLIBRI_DATABASE_PASSWORD": secret_files.read(paths, "app-password"),
+            "KOLIBRI_DATABASE_HOST": "localhost", "KOLIBRI_DATABASE_SSL_ROOT_CERT": cluster.AUTHORITY}
+    return {name: value for name, value in RECIPE.items() if "DATABASE" in name} | ours
 
 def container(database):
     log = open("/tmp/kolibri.log", "ab")
@@ -56,9 +55,14 @@ def answer(process):
         try:
             with urllib.request.urlopen("http://127.0.0.1:8080/api/public/v1/facility/", timeout=60) as found:
                 return json.load(found)
-        except OSError:
+        except OSError as error:
+            assert not isinstance(error, urllib.error.HTTPError), Path("/tmp/kolibri.log").read_text()[-4000:]
             assert process.poll() is None, Path("/tmp/kolibri.log").read_text()[-4000:]
             time.sleep(0.2)
+
+def pages():
+    with urllib.request.urlopen("http://127.0.0.1:8080/", timeout=60) as found:
+        return found.status, re.search(r"__zipContentPort\W+(\d+)", found.read().decode())[1]
 
 def end(process):
     process.send_signal(signal.SIGTERM)
@@ -67,9 +71,19 @@ def end(process):
 def lived(database):
     process = container(database)
     found = answer(process)
+    seen["pages"] = pages()
     end(process)
     return [[each["id"], each["name"]] for each in found]
 """
+
+
+def variables() -> dict[str, str]:
+    """What the container of the recipe is told."""
+    containers = load_recipe(RECIPES / "kolibri-cloud.yml").recipe.containers
+    assert containers
+    (image,), (unit,) = containers.images, containers.units
+    assert image.build
+    return {**image.build.environment, **unit.environment}
 
 
 def kolibri() -> Path:
@@ -90,7 +104,7 @@ def seen_in(program: str, room: Path) -> dict[str, Any]:
         (config / name).write_text(text.replace("listen_addresses = '*'", "listen_addresses = 'localhost'"))
     (room / "data").mkdir()
     places = {VENV: kolibri(), "/kolibri_container.py": PROGRAM, "/srv/data": room / "data"}
-    found = ran(CONTAINER + program, room, config, places=places)
+    found = ran(f"RECIPE = {variables()!r}\n{CONTAINER}{program}", room, config, places=places)
     return json.loads(json.dumps(found))
 
 
@@ -119,6 +133,7 @@ stop(server)
     )
     ((id_, name),) = seen["first"]
     assert (len(id_), name) == (32, "École du Lac")
+    assert seen["pages"] == [200, "8443"], "pages look for interactive content where the recipe has HTTPS for it"
     assert seen["second"] == seen["first"]
     before, after = seen["users"]
     assert before == after
