@@ -1,5 +1,4 @@
 # What is done on the machine of test_kolibri_cloud.py, once, by root; its words on the console are what the test reads.
-seen() { echo "seen $1: $(echo $2)"; }
 database() { setpriv --reuid postgres --regid postgres --init-groups psql -XqtA -d kolibri -c "$1"; }
 # Who everybody is, and what was put into a directory of content by hand.
 who() {
@@ -19,4 +18,3 @@ seen still "$(of) $(who) $(answers)"
 seen returned "$(satchel-container back kolibri 2>&1)"
 seen third "$(of) $(who) $(answers)"
 seen list "$(satchel-container list)"
-seen end .

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +23,16 @@ from builder.host.sandbox import Sandbox
 from builder.host.tools import ensure_lab
 from builder.progress import Reporter
 from builder.units import GIB
+from tests.conftest import REPOSITORY
+
+
+def built(recipe: Path, dist: Path, *options: str) -> Path:
+    """The image of a recipe, in parts."""
+    argv = ("build", str(recipe), "--dist", str(dist), "--split", "--progress", "plain", *options)
+    env = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    subprocess.run((sys.executable, "-m", "builder", *argv), env=env, check=True)
+    (image,) = dist.glob("*/*.vmdk")
+    return image
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

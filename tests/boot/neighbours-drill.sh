@@ -1,14 +1,12 @@
 # What is done on the machines of test_neighbours.py, once, by root; its words on the console are what the test reads.
 # $1: which one. $2: the scanner of ports.
-seen() { echo "seen $1: $(echo $2)"; }
 sql() { runuser -u postgres -- psql -XqtA -d school -c "$1" 2>&1; }
 until_it_says() { until [ "$(sql "$2")" = "$1" ]; do sleep 2; done; }
-touch /run/drilled
 card=$(basename "$(ls -d /sys/class/net/e*)")
-
-# Three networks at one switch, beside that of the router: of neighbours, of operators, of strangers.
 number=$([ "$1" = first ] && echo 1 || echo 2)
-for network in 10.8.0 10.9.0 192.168.77; do ip address add $network.$number/24 dev "$card"; done
+# At the switch is the network of the router, and from now on that of the neighbours, who know one another by name.
+ip address add "10.8.0.$number/24" dev "$card"
+more_networks() { for network in 10.9.0 192.168.77; do ip address add $network.$number/24 dev "$card"; done; }
 
 if [ "$1" = first ]; then
     seen listening "$(ss -Hltn | awk '$4 !~ /^127\./ { sub(/.*:/, "", $4); print $4 }' | sort -nu)"
@@ -20,15 +18,16 @@ if [ "$1" = first ]; then
     seen again "$(sql 'SELECT count(*) FROM work')"
     until_it_says 1 "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"
     seen follower "$(sql 'SELECT usename, ssl, version FROM pg_stat_replication JOIN pg_stat_ssl USING (pid)')"
+    more_networks
     systemctl restart satchel-postgres
     sql 'INSERT INTO work SELECT generate_series(1001, 2000)'
 else
-    echo "10.8.0.1 first.local" >> /etc/hosts
     until_it_says 2000 'SELECT count(*) FROM work'
     seen followed .
+    more_networks
     seen refused "$(sql 'DELETE FROM work')"
-    seen neighbour "$(python3 -c "$2" first.local)"
+    # Of neighbours, of operators, of strangers.
+    seen neighbour "$(python3 -c "$2" 10.8.0.1)"
     seen operator "$(python3 -c "$2" 10.9.0.1)"
     seen stranger "$(python3 -c "$2" 192.168.77.1)"
 fi
-seen end .

@@ -1,6 +1,5 @@
 # What is done on the machine of test_services.py, once, by root; its words on the console are what the test reads.
 # $1: how podman keeps layers. With `overlay` a container is replaced and the database is upgraded, too.
-seen() { echo "seen $1: $(echo $2)"; }
 ask() {
     PGPASSWORD=$(cat /etc/satchel/secrets/app-password) PGSSLMODE=verify-full \
     PGSSLROOTCERT=/etc/satchel/tls/authority-certificate.pem psql -XqtA -h localhost -U app -d school -c "$1"
@@ -8,7 +7,6 @@ ask() {
 web() { echo "$(satchel-container list) $(podman exec web printenv EDITION) $(podman exec web busybox cat /srv/www/page)"; }
 store() { findmnt --noheadings --output UUID /var/lib/containers; }
 
-touch /srv/data/drilled
 echo "$(hostname) was here" > /srv/data/www/page
 before=$(store)
 satchel-reset containers --yes
@@ -49,4 +47,3 @@ if [ "$1" = overlay ]; then
     seen confirm "$(satchel-postgres confirm --yes 2>&1)"
     seen new "$(ls -A)"
 fi
-seen end .

@@ -7,11 +7,8 @@ leave the one before running. From outside, by the network that others share, on
 from __future__ import annotations
 
 import json
-import os
 import re
 import ssl
-import subprocess
-import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -19,9 +16,10 @@ from typing import Any
 
 import pytest
 
-from builder.host.places import RECIPES, REPOSITORY
+from builder.host.places import RECIPES
 from builder.recipe.load import load_recipe
-from tests.boot.machines import Machine, console, machine
+from tests.boot import drills
+from tests.boot.machines import Machine, built, machine
 from tests.integration.conftest import _run_inside
 
 pytestmark = [pytest.mark.vm(minutes=30), pytest.mark.drill]
@@ -40,20 +38,15 @@ def recipe() -> dict[str, Any]:
     following["environment"]["NEXT"] = "yes"
     broken = {"packages": {"apt": ["busybox-static"]}, "command": ["busybox", "false"]}
     images = [{"name": "localhost/kolibri:next", "build": following}, {"name": "localhost/broken:1", "build": broken}]
-    begin = ("systemd-run", "--expand-environment=no", "--description=A drill", "-p", "StandardOutput=journal+console")
-    drill = {"name": "the drill begins", "command": {"run": [*begin, "bash", "-c", DRILL.read_text()]}}
     about = {"version": 1, "name": "kolibri-cloud", "description": "The cloud's image, and the next"}
-    return {**about, "extends": [str(CLOUD)], "containers": {"images": images}, "checks": [drill]}
+    return {**about, "extends": [str(CLOUD)], "containers": {"images": images}, "checks": [drills.begins(DRILL)]}
 
 
 def test_a_container_is_replaced_and_taken_back_and_its_data_stays(tmp_path: Path) -> None:
     (tmp_path / "kolibri-cloud.yml").write_text(json.dumps(recipe()))
-    env = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-    build = (sys.executable, "-m", "builder", "build", "kolibri-cloud.yml", "--split", "--progress", "plain")
-    subprocess.run(build, cwd=tmp_path, env=env, check=True)
-    (image,) = (tmp_path / "dist/kolibri-cloud").glob("*.vmdk")
+    image = built(tmp_path / "kolibri-cloud.yml", tmp_path / "dist")
     _run_inside(lambda: work_in_machine(image, tmp_path))
-    seen = dict(re.findall(r"seen (\w+): (.*)", console(tmp_path, "cloud")))
+    seen = drills.told(tmp_path, "cloud")
     first, *facts = seen["first"].split(maxsplit=1)
     assert first == "localhost/kolibri:0.19.5"
     assert facts[0].endswith("a lesson")
@@ -74,7 +67,7 @@ def work_in_machine(image: Path, directory: Path) -> None:
         report = cloud.device.ask("stay", within=3 * cloud.patience.first_boot)
         assert [check.name for check in report.checks if not check.ok] == []
         assert_only_the_web_is_open(cloud)
-        cloud.device.await_text("seen end: .", within=3 * cloud.patience.first_boot)
+        cloud.device.await_text(drills.END, within=3 * cloud.patience.first_boot)
 
 
 def assert_only_the_web_is_open(cloud: Machine) -> None:

@@ -7,10 +7,6 @@ backup onto a stick, loses its data, and puts it back. Takes minutes.
 from __future__ import annotations
 
 import json
-import os
-import re
-import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -29,8 +25,8 @@ from builder.host.tools import ensure_lab
 from builder.identity.shared import makers_of
 from builder.progress import Reporter
 from builder.units import MIB
-from tests.boot.machines import console, machine
-from tests.conftest import REPOSITORY
+from tests.boot import drills
+from tests.boot.machines import built, machine
 from tests.integration.conftest import _run_inside
 
 pytestmark = [pytest.mark.vm(minutes=8), pytest.mark.drill]
@@ -41,39 +37,16 @@ STICK = (
     *("-drive", f"if=none,id=stick,format=raw,file={MACHINE}/stick.img"),
     *("-device", "qemu-xhci", "-device", "usb-storage,drive=stick,removable=on"),
 )
-RECIPE = """\
-version: 1
-name: neighbours
-extends: [{extends}]
-checks:
-  - name: the drill begins
-    command:
-      run:
-        - systemd-run
-        - --expand-environment=no
-        - --description=A drill
-        - --property=StandardOutput=journal+console
-        - --property=ConditionPathExists=!/run/drilled
-        - bash
-        - -c
-        - {drill}
-        - drill
-        - {name}
-        - {scan}
-"""
 
 
 def build(name: str, directory: Path) -> Path:
     """The image of a recipe that does its part of the drill."""
-    drill, scan = (json.dumps((BOOT / file).read_text()) for file in ("neighbours-drill.sh", "scan.py"))
-    recipe = directory / f"{name}.yml"
-    recipe.write_text(RECIPE.format(extends=BOOT / f"neighbours-{name}.yml", name=name, drill=drill, scan=scan))
-    dist = directory / f"dist-{name}"
-    argv = ("build", recipe, "--dist", dist, "--split", "--progress", "plain")
-    env = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-    subprocess.run((sys.executable, "-m", "builder", *map(str, argv)), env=env, check=True)
-    (image,) = (dist / "neighbours").glob("*.vmdk")
-    return image
+    begins = drills.begins(BOOT / "neighbours-drill.sh", name, (BOOT / "scan.py").read_text())
+    extends = [str(BOOT / f"neighbours-{name}.yml")]
+    recipe = {"version": 1, "name": "neighbours", "extends": extends, "checks": [begins]}
+    path = directory / f"{name}.yml"
+    path.write_text(json.dumps(recipe))
+    return built(path, directory / f"dist-{name}")
 
 
 def told(image: Path, name: str, shared: dict[str, str]) -> Callable[[Sandbox, Path], None]:
@@ -120,7 +93,7 @@ def work_together(images: dict[str, Path], directory: Path) -> None:
         within = 2 * machines[0].patience.first_boot
         reports = [each.device.ask("stay", within=within) for each in machines]
         for each in machines:
-            each.device.await_text("seen end: .", within=within)
+            each.device.await_text(drills.END, within=within)
     found = {name: {check.name: check.ok for check in it.checks} for name, it in zip(NAMES, reports, strict=True)}
     (directory / "found.json").write_text(json.dumps(found))
 
@@ -131,7 +104,7 @@ def test_a_replica_follows_and_nobody_reaches_more_than_was_opened_for_him(tmp_p
     found = json.loads((tmp_path / "found.json").read_text())
     for report in found.values():
         assert [name for name, ok in report.items() if not ok] == []
-    first, second = (dict(re.findall(r"seen (\w+): (.*)", console(tmp_path, name))) for name in NAMES)
+    first, second = (drills.told(tmp_path, name) for name in NAMES)
     assert first["kept"].endswith("is made and verified")
     assert first["again"] == "1000"
     assert first["follower"] == "copy|t|TLSv1.3"

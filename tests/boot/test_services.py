@@ -9,10 +9,6 @@ anew once more, as after a power cut. Takes minutes.
 from __future__ import annotations
 
 import json
-import os
-import re
-import subprocess
-import sys
 import urllib.request
 from pathlib import Path
 
@@ -24,7 +20,8 @@ from builder.disk.read import read_table
 from builder.host.sandbox import Sandbox
 from builder.host.tools import ensure_lab
 from builder.progress import Reporter
-from tests.boot.machines import console, machine
+from tests.boot import drills
+from tests.boot.machines import built, console, machine
 from tests.conftest import REPOSITORY
 from tests.images import oci_archive, trap
 from tests.integration.conftest import _run_inside
@@ -33,28 +30,13 @@ pytestmark = pytest.mark.vm(minutes=12)
 
 PORT = 8080
 DRILL = Path(__file__).with_name("services-drill.sh")
-# The drill is begun once, and awaited by its last words: on a slow machine it takes longer than a check may.
-RECIPE = f"""\
-version: 1
-name: services
-extends: [{REPOSITORY}/tests/boot/services.yml]
-containers:
-  images: [{{name: "docker.io/school/trap:1", archive: trap.tar}}]
-checks:
-  - name: the drill begins
-    command:
-      run:
-        - systemd-run
-        - --expand-environment=no
-        - --description=A drill
-        - --property=StandardOutput=journal+console
-        - --property=ConditionPathExists=!/srv/data/drilled
-        - bash
-        - -c
-        - {json.dumps(DRILL.read_text())}
-        - drill
-        - "{{{{ driver }}}}"
-"""
+RECIPE = {
+    "version": 1,
+    "name": "services",
+    "extends": [f"{REPOSITORY}/tests/boot/services.yml"],
+    "containers": {"images": [{"name": "docker.io/school/trap:1", "archive": "trap.tar"}]},
+    "checks": [drills.begins(DRILL, "{{ driver }}")],
+}
 
 
 @pytest.fixture(scope="module")
@@ -63,16 +45,8 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("services")
     oci_archive(directory / "trap.tar", trap())
     path = directory / "services.yml"
-    path.write_text(RECIPE)
+    path.write_text(json.dumps(RECIPE))
     return path
-
-
-def build(recipe: Path, driver: str, directory: Path) -> Path:
-    argv = ("build", recipe, "--set", f"driver={driver}", "--dist", directory, "--split", "--progress", "plain")
-    env = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-    subprocess.run((sys.executable, "-m", "builder", *map(str, argv)), env=env, check=True)
-    (image,) = (directory / "services").glob("*.vmdk")
-    return image
 
 
 def served(port: int) -> str:
@@ -90,7 +64,7 @@ def work_in_machine(image: Path, directory: Path, *, restart: bool) -> None:
     with machine("services", image, directory, ports=(PORT,), prepare=give_secrets_of_the_site) as it:
         device, patience = it.device, it.patience
         reports = [device.ask("stay", within=patience.first_boot)]
-        device.await_text("seen end: .", within=2 * patience.first_boot)
+        device.await_text(drills.END, within=2 * patience.first_boot)
         if restart:
             device.ask("reboot", within=patience.first_boot)
             device.await_restart(within=patience.poweroff)
@@ -107,17 +81,16 @@ def work_in_machine(image: Path, directory: Path, *, restart: bool) -> None:
 @pytest.mark.parametrize("driver", ["overlay", pytest.param("btrfs", marks=pytest.mark.drill)])
 def test_containers_run_and_their_store_can_be_made_anew(driver: str, recipe: Path, tmp_path: Path) -> None:
     restart = driver == "btrfs"
-    image = build(recipe, driver, tmp_path / "dist")
+    image = built(recipe, tmp_path / "dist", "--set", f"driver={driver}")
     _run_inside(lambda: work_in_machine(image, tmp_path, restart=restart))
     found = json.loads((tmp_path / "found.json").read_text())
     for report in found["reports"]:
         assert [name for name, ok in report.items() if not ok] == []
     assert found["served"] == f"{found['hostname']} was here\n"
-    said = console(tmp_path, "services")
-    seen = dict(re.findall(r"seen (\w+): (.*)", said))
+    seen = drills.told(tmp_path, "services")
     assert "renewed" in seen
     # Once by the drill and, where there was one, at the next start.
-    assert said.count("making /var/lib/containers anew") == 1 + restart
+    assert console(tmp_path, "services").count("making /var/lib/containers anew") == 1 + restart
     if driver == "overlay":
         assert_replaced_and_taken_back(seen, f"{found['hostname']} was here")
         assert_taken_over(seen)
