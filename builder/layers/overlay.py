@@ -14,12 +14,16 @@ from pathlib import Path
 from jinja2 import TemplateError
 
 from builder.errors import BuildFailed
+from builder.layers import bytecode
+from builder.layers.bytecode import compile_modules
 from builder.layers.site import Layer, Site, code_digest, digest
 from builder.recipe.load import Loaded
 from builder.recipe.software import Overlay
 from builder.templates import compiled
 
 _TEMPLATE = ".j2"
+_PROGRAMS = "usr/lib/satchel/"
+"""Where the device's own programs lie, which its own Python runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +59,7 @@ class OverlayLayer(Layer):
     def parts(self) -> Mapping[str, str]:
         """Every file with content (rendered, where it is a template), mode and owner."""
         files = {f"overlays/{self.overlay.name}/{file.path}": file.fingerprint() for file in self.files()}
-        return {**files, "code": code_digest(OverlayLayer)}
+        return {**files, "code": code_digest(OverlayLayer, bytecode)}
 
     def files(self) -> Iterator[Placed]:
         """Every file, in order.
@@ -92,7 +96,7 @@ class OverlayLayer(Layer):
         return Placed(path=path, data=data, link=link, mode=mode, owner=owner, group=group)
 
     def build(self, site: Site) -> None:
-        """Write every file; directories that are new belong to root with mode 0755."""
+        """Write every file, and compile programs; directories that are new belong to root with mode 0755."""
         users = _ids(site.tree / "etc/passwd")
         groups = _ids(site.tree / "etc/group")
         for file in self.files():
@@ -109,6 +113,15 @@ class OverlayLayer(Layer):
             except KeyError as error:
                 raise BuildFailed(f"/{file.path} shall belong to {error}, who is not in the image") from error
             target.chmod(file.mode)
+        self._compile(site)
+
+    def _compile(self, site: Site) -> None:
+        modules = [
+            f"/{file.path}" for file in self.files() if file.path.startswith(_PROGRAMS) and file.path.endswith(".py")
+        ]
+        if modules and (site.tree / "usr/bin/python3").exists():
+            # Who mends a program on a device must see what he wrote, so Python looks.
+            compile_modules(site.inside(), modules, validity="checked-hash", why=f"compile overlay {self.overlay.name}")
 
 
 def _make_parents(directory: Path, tree: Path) -> None:

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
 from typing import Final
 
 from builder.errors import BuildFailed
 from builder.host.places import remove_tree
-from builder.host.sandbox import Mount, Sandbox
+from builder.host.sandbox import Mount
+from builder.layers import bytecode
+from builder.layers.bytecode import compile_modules
 from builder.layers.site import Layer, Site, code_digest
 from builder.lock.model import Wheel
 from builder.recipe.software import PipApplication
-from builder.together import together
 
 PYTHON: Final = "3.13"
 """The Python of Debian 13."""
 
 _WHEELS: Final = "/run/wheels"
-_FILES_AT_ONCE: Final = 1000
-"""Source files compiled by one process. What a process wrote earlier shows in the bytes of what it writes later, so the
-division must not depend on the number of processors."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +39,7 @@ class PipLayer(Layer):
             **{f"wheel {wheel.name}": f"{wheel.version} {wheel.sha256[:16]}" for wheel in self.wheels},
             "application": self.application.model_dump_json(exclude={"requirements"}),
             "python": PYTHON,
-            "code": code_digest(PipLayer),
+            "code": code_digest(PipLayer, bytecode),
         }
 
     def build(self, site: Site) -> None:
@@ -63,20 +59,5 @@ class PipLayer(Layer):
                 raise BuildFailed(f"nothing in {venv} matches {pattern!r}", hint="correct `remove` in the recipe")
             for path in unwanted:
                 remove_tree(path)
-        _compile(inside, site.tree, packages)
-
-
-def _compile(inside: Sandbox, tree: Path, packages: Path) -> None:
-    """Compile all modules: nobody but root can do it later, so each start of the application would do it anew.
-
-    What is compiled is marked by the hash of its source, because times would differ from build to build.
-    """
-    sources = [f"/{path.relative_to(tree)}" for path in sorted(packages.rglob("*.py"))]
-    command = ("python3", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", "-i", "-")
-
-    def compiling(first: int) -> None:
-        names = "\n".join(sources[first : first + _FILES_AT_ONCE]).encode()
-        # Status 1: some packages carry files that are no Python of this version.
-        inside.run(command, why="compile", stdin=names, env={"PYTHONWARNINGS": "ignore"}, accept=(0, 1))
-
-    together({str(first): partial(compiling, first) for first in range(0, len(sources), _FILES_AT_ONCE)})
+        sources = [f"/{path.relative_to(site.tree)}" for path in sorted(packages.rglob("*.py"))]
+        compile_modules(inside, sources, validity="unchecked-hash", why=f"compile what is in {venv}")
