@@ -9,7 +9,7 @@ who() {
 of() { podman inspect kolibri --format '{{ "{{" }}.ImageName{{ "}}" }}'; }
 answers() { python3 -c 'import urllib.request; print(urllib.request.urlopen("http://127.0.0.1:8080/api/public/info/").status)'; }
 
-podman exec kolibri sh -c 'mkdir -p /var/lib/kolibri/content/storage/a/b && echo a lesson > $_/lesson.txt'
+podman exec kolibri sh -c 'cd /var/lib/kolibri && mkdir -p content/storage/a/b && echo a lesson > content/storage/a/b/lesson.txt'
 seen first "$(of) $(who)"
 seen replaced "$(satchel-container replace kolibri localhost/kolibri:next 2>&1)"
 seen second "$(of) $(who) $(answers)"
