@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import chain
 from typing import Final
 from uuid import UUID
 
@@ -39,9 +37,6 @@ WRITES: Final = f"{MACHINE}/writes.log"
 VARIABLES: Final = f"{MACHINE}/variables.fd"
 SEED_DISK: Final = f"{MACHINE}/seed.iso"
 """A disk that tells the device who to become."""
-
-_SWITCH_PORT: Final = 5309
-"""Any will do: groups tell switches apart."""
 
 
 class Acceleration(StrEnum):
@@ -83,23 +78,6 @@ class Numbers:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Switch:
-    """What several machines are plugged into: a multicast group of the host's loopback interface.
-
-    Every machine hears everything, its own words too.
-    """
-
-    group: str
-    port: int
-
-    @classmethod
-    def new(cls) -> Switch:
-        """One that nobody else has: drawn from 2²⁴ groups of the range for private use (RFC 2365)."""
-        octets = (str(octet) for octet in secrets.token_bytes(3))
-        return cls(group=f"239.{'.'.join(octets)}", port=_SWITCH_PORT)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class MachineSpec:
     """A computer with one card, one network card without Internet and a serial console on standard input and output."""
 
@@ -116,10 +94,9 @@ class MachineSpec:
     """What its clock shows when it is switched on, such as `1970-01-01T00:00:00`, UTC; empty for the right time."""
     ports: tuple[int, ...] = ()
     """TCP ports of the guest to forward; the kernel chooses free ports of the host's loopback address."""
-    switch: Switch | None = None
-    """What its network card is plugged into, with other machines'."""
-    router: bool = True
-    """Whether the router is in this machine, which gives out addresses; one of those at a switch should have it."""
+    cables: tuple[int, ...] = ()
+    """Descriptors of cables to other machines, each with a network card of its own; see `process.cable`. A machine with
+    cables has no router, which would answer for the others, and so no forwarded ports."""
     seed_disk: bool = False
     """Whether SEED_DISK lies in its CD drive."""
     recorded: bool = False
@@ -183,32 +160,19 @@ class MachineSpec:
         drive = f"if=none,id=seed,format=raw,readonly=on,file={SEED_DISK}"
         return ("-drive", drive, "-device", "ide-cd,bus=ide.1,drive=seed")
 
-    def _network(self, numbers: Numbers) -> tuple[str, ...]:
+    def _network(self, numbers: Numbers) -> Iterator[str]:
         # restrict=on: the guest reaches nothing, as in a school without Internet; only the forwarded ports come in.
-        forwards = "".join(f",hostfwd=tcp:127.0.0.1:0-:{port}" for port in self.ports)
-        router = [f"user,restrict=on{forwards}"] if self.router else []
-        found = [*router, *([_plug(self.switch)] if self.switch else [])]
-        netdevs = [f"{found[0]},id=net"] if len(found) == 1 else _joined(found)
-        card = ("-device", f"virtio-net-pci,netdev=net,mac={numbers.address},romfile=")
-        return (*chain.from_iterable(("-netdev", netdev) for netdev in netdevs), *card)
+        router = "user,restrict=on" + "".join(f",hostfwd=tcp:127.0.0.1:0-:{port}" for port in self.ports)
+        cables = [f"dgram,local.type=fd,local.str={end}" for end in self.cables]
+        for number, netdev in enumerate(cables or [router]):
+            address = numbers.address if number == 0 else Numbers.of(f"{numbers.serial} {number}").address
+            yield from ("-netdev", f"{netdev},id=net{number}")
+            yield from ("-device", f"virtio-net-pci,netdev=net{number},mac={address},romfile=")
 
     def _console(self) -> tuple[str, ...]:
         mux = ",mux=on" if self.monitor_keys else ""
         monitor = ("-mon", "chardev=console,mode=readline") if self.monitor_keys else ()
         return ("-chardev", f"stdio,id=console,signal=off{mux}", "-serial", "chardev:console", *monitor)
-
-
-def _plug(switch: Switch) -> str:
-    remote = f"remote.type=inet,remote.host={switch.group},remote.port={switch.port}"
-    # The local port is asked for, and not used for a group.
-    return f"dgram,local.type=inet,local.host=127.0.0.1,local.port=0,{remote}"
-
-
-def _joined(netdevs: Sequence[str]) -> list[str]:
-    """QEMU's network devices, and a hub that they and the card are plugged into."""
-    named = [f"{netdev},id=net{number}" for number, netdev in enumerate(netdevs)]
-    ports = [f"hubport,id=port{number},hubid=0,netdev=net{number}" for number, _ in enumerate(netdevs)]
-    return [*named, *ports, "hubport,id=net,hubid=0"]
 
 
 def _agent(descriptor: int) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Final
@@ -89,9 +89,20 @@ class Qemu:
             self.listen(left)
 
 
+def cable() -> tuple[socket.socket, socket.socket]:
+    """A network cable: each of two machines gets the descriptor of one end. A frame is a datagram, and none is lost."""
+    return socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+
+
 @contextmanager
 def running(
-    sandbox: Sandbox, command_line: CommandLine, *, console: Path | None, errors: Path, foreground: bool = False
+    sandbox: Sandbox,
+    command_line: CommandLine,
+    *,
+    console: Path | None,
+    errors: Path,
+    foreground: bool = False,
+    cables: Sequence[int] = (),
 ) -> Iterator[Qemu]:
     """Start QEMU and wait until it can be controlled; kill it when the block ends.
 
@@ -101,6 +112,7 @@ def running(
         console: File for its standard output, where the serial console is; the terminal when there is none.
         errors: File for its standard error.
         foreground: It shares the terminal and its signals with us.
+        cables: Descriptors that it gets, too.
 
     Raises:
         CommandFailed: it did not start.
@@ -117,7 +129,7 @@ def running(
             stdin=None if foreground else subprocess.PIPE,
             stdout=out,
             stderr=stack.enter_context(errors.open("wb")),
-            pass_fds=(theirs.fileno(), guest.fileno()),
+            pass_fds=(theirs.fileno(), guest.fileno(), *cables),
             # A session of its own: Ctrl-C is for us to handle, and must not end the machine behind our back.
             start_new_session=not foreground,
         )

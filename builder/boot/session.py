@@ -215,5 +215,5 @@ def session(
         return (*spec.argv(control=control, agent=agent), *extra)
 
     console, errors = logs / f"{spec.name}.console.log", logs / f"{spec.name}.qemu.log"
-    with running(sandbox, command_line, console=console, errors=errors) as qemu:
+    with running(sandbox, command_line, console=console, errors=errors, cables=spec.cables) as qemu:
         yield Session(qemu, cancelled=cancelled)

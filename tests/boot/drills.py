@@ -30,4 +30,4 @@ def begins(script: Path, *arguments: str) -> dict[str, Any]:
 
 def told(directory: Path, name: str) -> dict[str, str]:
     """What a machine has told, by name; of two with one name the later."""
-    return dict(re.findall(r"seen (\w+): (.*)", console(directory, name)))
+    return dict(re.findall(r"seen (\w+): ?(.*)", console(directory, name)))

@@ -15,7 +15,7 @@ from builder.boot import card
 from builder.boot.accelerator import choose
 from builder.boot.console import plain
 from builder.boot.diary import Patience
-from builder.boot.machine import CARD, MachineSpec, Switch
+from builder.boot.machine import CARD, MachineSpec
 from builder.boot.session import Session, session
 from builder.boot.subject import Firmware
 from builder.disk.image import disk_image
@@ -57,8 +57,7 @@ def machine(
     ports: tuple[int, ...] = (),
     prepare: Callable[[Sandbox, Path], None] = lambda _sandbox, _directory: None,
     extra: tuple[str, ...] = (),
-    switch: Switch | None = None,
-    router: bool = True,
+    cables: tuple[int, ...] = (),
 ) -> Iterator[Machine]:
     """Switch on a machine with the image on its card; it is gone when the block ends. Only `in_namespace`.
 
@@ -71,8 +70,7 @@ def machine(
         ports: Ports of the device that the host reaches.
         prepare: What to do to the card before; gets the sandbox and the machine's own directory.
         extra: More options of QEMU's.
-        switch: What it is plugged into, with other machines.
-        router: Whether it has the router that gives out addresses.
+        cables: What connects it with other machines; see `process.cable`.
     """
     tools = ensure_lab(Reporter())
     accelerator = choose(tools, directory)
@@ -82,8 +80,7 @@ def machine(
         firmware=Firmware.UEFI,
         acceleration=accelerator.kind,
         ports=ports,
-        switch=switch,
-        router=router,
+        cables=cables,
     )
     own = directory / name
     own.mkdir()

@@ -4,7 +4,7 @@ sql() { runuser -u postgres -- psql -XqtA -d school -c "$1" 2>&1; }
 until_it_says() { until [ "$(sql "$2")" = "$1" ]; do sleep 2; done; }
 card=$(basename "$(ls -d /sys/class/net/e*)")
 number=$([ "$1" = first ] && echo 1 || echo 2)
-# At the switch is the network of the router, and from now on that of the neighbours, who know one another by name.
+# Nobody gives out addresses here. They know one another by name.
 ip address add "10.8.0.$number/24" dev "$card"
 more_networks() { for network in 10.9.0 192.168.77; do ip address add $network.$number/24 dev "$card"; done; }
 

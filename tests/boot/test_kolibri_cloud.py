@@ -22,7 +22,7 @@ from tests.boot import drills
 from tests.boot.machines import Machine, built, machine
 from tests.integration.conftest import _run_inside
 
-pytestmark = [pytest.mark.vm(minutes=30), pytest.mark.drill]
+pytestmark = [pytest.mark.vm(minutes=15), pytest.mark.drill]
 
 DRILL = Path(__file__).with_name("kolibri-cloud-drill.sh")
 CLOUD = RECIPES / "kolibri-cloud.yml"

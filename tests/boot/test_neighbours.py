@@ -1,4 +1,4 @@
-"""Two devices of one site at one switch: a database and its replica, and who reaches which of the other's ports.
+"""Two devices of one site at one cable: a database and its replica, and who reaches which of the other's ports.
 
 Each is told its name and the site's secrets by its seed, and the second verifies whom it copies. The first makes a
 backup onto a stick, loses its data, and puts it back. Takes minutes.
@@ -17,7 +17,8 @@ from seed.document import Seed
 
 from builder.artifact import read_embedded_manifest
 from builder.boot.gift import give
-from builder.boot.machine import MACHINE, Switch
+from builder.boot.machine import MACHINE
+from builder.boot.process import cable
 from builder.boot.subject import Gift
 from builder.disk.read import read_table
 from builder.host.sandbox import Sandbox
@@ -29,7 +30,7 @@ from tests.boot import drills
 from tests.boot.machines import built, machine
 from tests.integration.conftest import _run_inside
 
-pytestmark = [pytest.mark.vm(minutes=8), pytest.mark.drill]
+pytestmark = [pytest.mark.vm(minutes=12), pytest.mark.drill]
 
 BOOT = Path(__file__).parent
 NAMES = ("first", "second")
@@ -74,8 +75,8 @@ def work_together(images: dict[str, Path], directory: Path) -> None:
     first = images["first"]
     recipe = read_embedded_manifest(ensure_lab(Reporter()), first, read_table(first)).recipe
     shared = {name: make() for name, make in makers_of(recipe).items()}
-    switch = Switch.new()
     with ExitStack() as stack:
+        ends = [stack.enter_context(end) for end in cable()]
         machines = [
             stack.enter_context(
                 machine(
@@ -83,17 +84,19 @@ def work_together(images: dict[str, Path], directory: Path) -> None:
                     images[name],
                     directory,
                     prepare=told(images[name], name, shared),
-                    switch=switch,
-                    router=name == "first",
+                    cables=(end.fileno(),),
                     extra=STICK if name == "first" else (),
                 )
             )
-            for name in NAMES
+            for name, end in zip(NAMES, ends, strict=True)
         ]
         within = 2 * machines[0].patience.first_boot
-        reports = [each.device.ask("stay", within=within) for each in machines]
+        for each in machines:
+            each.device.ask("stay", within=within)
         for each in machines:
             each.device.await_text(drills.END, within=within)
+        # The replica has something to copy from only since the drill began.
+        reports = [each.device.ask("stay", within=within) for each in machines]
     found = {name: {check.name: check.ok for check in it.checks} for name, it in zip(NAMES, reports, strict=True)}
     (directory / "found.json").write_text(json.dumps(found))
 

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from builder.boot.machine import Acceleration, DiskBus, MachineSpec, Switch
+from builder.boot.machine import Acceleration, DiskBus, MachineSpec
 from builder.boot.subject import Firmware
 
 
@@ -55,28 +57,16 @@ def test_a_recorded_card_has_a_write_cache_and_all_that_happens_to_it_is_logged(
 
 def test_guest_has_no_internet_and_ports_come_from_the_kernel() -> None:
     text = line(ports=(22, 8080))
-    assert "restrict=on,hostfwd=tcp:127.0.0.1:0-:22,hostfwd=tcp:127.0.0.1:0-:8080,id=net " in text
-    assert "hubport" not in text
+    assert "restrict=on,hostfwd=tcp:127.0.0.1:0-:22,hostfwd=tcp:127.0.0.1:0-:8080,id=net0 " in text
 
 
-def test_machines_at_one_switch_hear_one_another_and_one_of_them_has_the_router() -> None:
-    switch = Switch.new()
-    with_router, without = line(switch=switch), line(switch=switch, router=False)
-    heard = (
-        f"-netdev dgram,local.type=inet,local.host=127.0.0.1,local.port=0,remote.type=inet,remote.host={switch.group}"
-    )
-    assert heard in with_router
-    assert "restrict=on" in with_router
-    assert "hubport,id=net,hubid=0 -device virtio-net-pci,netdev=net," in with_router
-    assert heard in without
-    assert "restrict" not in without
-    assert "hub" not in without
-
-
-def test_no_two_switches_are_one() -> None:
-    groups = {Switch.new().group for _ in range(8)}
-    assert len(groups) == 8
-    assert all(group.startswith("239.") for group in groups)
+def test_each_cable_has_a_card_of_its_own_in_the_place_of_the_router() -> None:
+    text = line(cables=(7, 9))
+    assert "-netdev dgram,local.type=fd,local.str=7,id=net0 -device virtio-net-pci,netdev=net0,mac=" in text
+    assert "-netdev dgram,local.type=fd,local.str=9,id=net1 -device virtio-net-pci,netdev=net1,mac=" in text
+    first, second = re.findall(r"mac=([0-9a-f:]+),", text)
+    assert first != second
+    assert "restrict" not in text
 
 
 def test_agent_runs_only_where_its_port_is() -> None:
