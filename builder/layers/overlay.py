@@ -6,7 +6,7 @@ What a checkout happens to have as owner and mode does not matter: both are decl
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -99,7 +99,8 @@ class OverlayLayer(Layer):
         """Write every file, and compile programs; directories that are new belong to root with mode 0755."""
         users = _ids(site.tree / "etc/passwd")
         groups = _ids(site.tree / "etc/group")
-        for file in self.files():
+        files = tuple(self.files())
+        for file in files:
             target = site.tree / file.path
             _make_parents(target.parent, site.tree)
             if target.is_symlink() or target.exists():
@@ -113,12 +114,11 @@ class OverlayLayer(Layer):
             except KeyError as error:
                 raise BuildFailed(f"/{file.path} shall belong to {error}, who is not in the image") from error
             target.chmod(file.mode)
-        self._compile(site)
+        self._compile(files, site)
 
-    def _compile(self, site: Site) -> None:
-        modules = [
-            f"/{file.path}" for file in self.files() if file.path.startswith(_PROGRAMS) and file.path.endswith(".py")
-        ]
+    def _compile(self, files: Iterable[Placed], site: Site) -> None:
+        paths = (file.path for file in files)
+        modules = [f"/{path}" for path in paths if path.startswith(_PROGRAMS) and path.endswith(".py")]
         if modules and (site.tree / "usr/bin/python3").exists():
             # Who mends a program on a device must see what he wrote, so Python looks.
             compile_modules(site.inside(), modules, validity="checked-hash", why=f"compile overlay {self.overlay.name}")

@@ -22,10 +22,10 @@ from typing import Final
 from contestant import Case, Contestant
 from measure import Cost
 from mkosi import Mkosi
+from options import Options
 from satchel import Satchel
 
 from builder.host.namespace import enter
-from builder.host.places import cache_directory
 from builder.units import format_size
 
 RESULTS: Final = Path(__file__).with_name("results")
@@ -95,20 +95,13 @@ def main() -> None:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="how often each; the median counts (3)")
-    parser.add_argument(
-        "--room", type=Path, default=cache_directory() / "bench", metavar="DIR", help="where both work (%(default)s)"
-    )
+    parser = Options(__doc__, rounds=3)
     parser.add_argument("--only", nargs="+", choices=CONTESTANTS, default=list(CONTESTANTS), help="to try one of them")
     parser.add_argument(
         "--cases", nargs="+", choices=[case.name.lower() for case in Case], help="to try some of the work"
     )
-    options = parser.parse_args()
-    options.room = options.room.absolute()
+    options = parser.read()
     options.cases = [case for case in Case if options.cases is None or case.name.lower() in options.cases]
-    if options.rounds < 1:
-        parser.error("--rounds must be at least 1")
     return options
 
 

@@ -28,6 +28,7 @@ from typing import Final
 
 from build import RESULTS, machine
 from measure import measure
+from options import Options
 
 from builder.boot import card
 from builder.boot.accelerator import choose
@@ -37,7 +38,6 @@ from builder.boot.session import Session, session
 from builder.boot.subject import Firmware
 from builder.disk.image import disk_image
 from builder.host.namespace import enter
-from builder.host.places import cache_directory
 from builder.host.tools import ensure_lab
 from builder.progress import Reporter
 from builder.units import GIB, format_size
@@ -89,15 +89,8 @@ def main() -> None:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=1, metavar="N", help="how often each; the median counts (1)")
-    parser.add_argument(
-        "--room", type=Path, default=cache_directory() / "bench/containers", metavar="DIR", help="(%(default)s)"
-    )
-    options = parser.parse_args()
-    options.room = options.room.absolute()
-    if options.rounds < 1:
-        parser.error("--rounds must be at least 1")
+    parser = Options(__doc__, rounds=1, room="bench/containers")
+    options = parser.read()
     if os.geteuid() or not shutil.which("podman"):
         parser.error("wants root, and podman")
     return options

@@ -7,21 +7,19 @@ about 6 GB; takes about three minutes a round. What build.py says of clocks and 
 
 from __future__ import annotations
 
-import argparse
 import json
 from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
 from statistics import median
 from typing import Final
 
 from build import RESULTS, line, machine
 from contestant import Case
 from measure import Cost
+from options import Options
 from satchel import Satchel
 
 from builder.host.namespace import enter
-from builder.host.places import cache_directory
 
 RECIPE: Final = "kolibri-pc"
 EDITED: Final = "overlays/kolibri/usr/lib/systemd/system/kolibri.service.j2"
@@ -30,7 +28,7 @@ TARGET: Final = 0.15
 
 def main() -> None:
     """Measure, show, write."""
-    options = _options()
+    options = Options(__doc__, rounds=3).read()
     enter()
     satchel = Satchel(options.room / RECIPE, recipe=RECIPE, edited=EDITED)
     print("downloads and a first build, not measured", flush=True)
@@ -77,19 +75,6 @@ def _row(case: Case, costs: list[Cost], written: float) -> str:
     seconds = median(cost.seconds for cost in costs)
     peak = max(cost.peak_bytes for cost in costs) >> 20
     return f"| {case} | {seconds:.1f} s | {written:.2f} | {peak} MiB |"
-
-
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="how often each; the median counts (3)")
-    parser.add_argument(
-        "--room", type=Path, default=cache_directory() / "bench", metavar="DIR", help="where it works (%(default)s)"
-    )
-    options = parser.parse_args()
-    options.room = options.room.absolute()
-    if options.rounds < 1:
-        parser.error("--rounds must be at least 1")
-    return options
 
 
 if __name__ == "__main__":
