@@ -13,18 +13,26 @@ from functools import partial
 from pathlib import Path
 
 from builder.errors import BuildFailed
+from builder.host import emulation
+from builder.host.emulation import emulate
 from builder.host.namespace import tree_mounted
 from builder.host.places import remove_tree
 from builder.host.pool import Pool
 from builder.host.store import Store
-from builder.host.tools import Tools, find_workshop
+from builder.host.tools import ARCHITECTURE, Tools, find_workshop
 from builder.layers import Layer, Site, layers_of, layers_of_image
+from builder.layers import foreign as layers_foreign
+from builder.layers.foreign import Foreign, clean
+from builder.layers.site import code_digest
 from builder.lock.model import Lock, Locked
 from builder.nested import NestedImage, loaded_of_image
+from builder.plan.keys import key_of
 from builder.plan.layers import PlannedLayer, plan_layers
 from builder.progress import Reporter
 from builder.recipe.containers import BuiltImage
 from builder.recipe.load import Loaded
+from builder.recipe.model import Recipe
+from builder.recipe.software import Architecture
 from builder.together import Job, together
 
 
@@ -36,6 +44,7 @@ class Growth:
     planned: tuple[PlannedLayer, ...]
     store: Store
     lock: Lock
+    architecture: Architecture
     images: tuple[Growth, ...] = ()
     """What the images of containers are made of that are built here."""
 
@@ -78,6 +87,15 @@ class Growth:
             found.append((layer, entry.path / "tree"))
         return tuple(found)
 
+    def make_runnable(self, tools: Tools) -> None:
+        """See to it that programs of the tree run in this namespace.
+
+        Raises:
+            HostError: they are for another processor, and this machine cannot emulate it.
+        """
+        if self.architecture != ARCHITECTURE:
+            emulate(self.architecture, tools)
+
     @contextmanager
     def tree(self, scratch: Path) -> Iterator[Path]:
         """The whole tree, all layers stacked; whatever is changed in it is thrown away with `scratch`."""
@@ -98,7 +116,7 @@ def plan_growth(loaded: Loaded, lock: Lock, *, overlays: Path, foundation: str) 
     }
     built = {name: nested for name, (nested, _) in images.items()}
     layers = layers_of(loaded, lock, overlays=overlays, built=built)
-    growth = _plan(layers, lock, user=loaded.recipe.name, foundation=foundation)
+    growth = _plan(layers, lock, loaded.recipe, foundation=foundation)
     return replace(growth, images=tuple(inner for _, inner in images.values()))
 
 
@@ -108,7 +126,7 @@ def _plan_image(
     recipe = loaded.recipe
     part = lock.of_image(name)
     layers = layers_of_image(loaded_of_image(loaded, asked), part, overlays=overlays)
-    growth = _plan(layers, part, user=recipe.name, foundation=foundation)
+    growth = _plan(layers, part, recipe, foundation=foundation)
 
     def grown(tools: Tools, reporter: Reporter) -> tuple[Path, ...]:
         grow(growth, tools=tools, reporter=reporter)
@@ -126,12 +144,15 @@ def _plan_image(
     return nested, growth
 
 
-def _plan(layers: tuple[Layer, ...], lock: Lock, *, user: str, foundation: str) -> Growth:
-    store = Store("layers", user=user)
+def _plan(layers: tuple[Layer, ...], lock: Lock, recipe: Recipe, *, foundation: str) -> Growth:
+    store = Store("layers", user=recipe.name)
+    architecture = recipe.base.architecture
+    if architecture != ARCHITECTURE:
+        foundation = key_of({"emulation": code_digest(emulation, layers_foreign)}, below=foundation)
     described = [(layer.name, layer.parts()) for layer in layers]
     apart = {layer.name for layer in layers if layer.apart}
     planned = plan_layers(described, foundation=foundation, known=store.entries(), apart=apart)
-    return Growth(layers=layers, planned=planned, store=store, lock=lock)
+    return Growth(layers=layers, planned=planned, store=store, lock=lock, architecture=architecture)
 
 
 def needed_files(growth: Growth) -> Iterator[Locked]:
@@ -143,6 +164,8 @@ def needed_files(growth: Growth) -> Iterator[Locked]:
     if missing & {"base", "apt"}:
         yield from (*lock.base, *lock.apt)
     yield from (wheel for wheel in lock.wheels if f"pip {wheel.venv}" in missing)
+    if "kolibri" in missing:
+        yield from lock.tool_wheels
     if "content" in missing:
         yield from lock.channels
     if missing & {"containers", "quadlets"}:
@@ -168,12 +191,13 @@ def grow(growth: Growth, *, tools: Tools, reporter: Reporter) -> None:
 
 def _grow(growth: Growth, *, tools: Tools, reporter: Reporter) -> None:
     below: tuple[Path, ...] = ()
+    other = _foreign(growth, tools)
     for layer, planned in zip(growth.layers, growth.planned, strict=True):
         entry = growth.store.obtain(
             planned.key,
             name=layer.name,
             parts=planned.parts,
-            build=partial(_make, layer, below, tools=tools, epoch=growth.lock.date, reporter=reporter),
+            build=partial(_make, layer, below, tools=tools, foreign=other, epoch=growth.lock.date, reporter=reporter),
             reporter=reporter,
             detail="" if planned.reused else planned.reason,
             linked=layer.apart and layer.alone_at is None,
@@ -181,13 +205,34 @@ def _grow(growth: Growth, *, tools: Tools, reporter: Reporter) -> None:
         below = below if layer.alone_at else (*below, entry.path / "tree")
 
 
+def _foreign(growth: Growth, tools: Tools) -> Foreign | None:
+    """What it takes to make layers for another processor, if there are any to make."""
+    if growth.architecture == ARCHITECTURE or all(layer.reused for layer in growth.planned):
+        return None
+    growth.make_runnable(tools)
+    lock = growth.lock
+    return Foreign.of(tools, workshop=lock.tools, tree=(*lock.base, *lock.apt))
+
+
 def _make(
-    layer: Layer, below: tuple[Path, ...], directory: Path, *, tools: Tools, epoch: int, reporter: Reporter
+    layer: Layer,
+    below: tuple[Path, ...],
+    directory: Path,
+    *,
+    tools: Tools,
+    foreign: Foreign | None,
+    epoch: int,
+    reporter: Reporter,
 ) -> None:
     scratch = directory / "scratch"
     scratch.mkdir()
     with _plain(directory) if layer.apart else tree_mounted(below, directory) as tree:
-        layer.build(Site(tree=tree, tools=tools, scratch=scratch, pool=Pool(), epoch=epoch, reporter=reporter))
+        site = Site(
+            tree=tree, tools=tools, scratch=scratch, pool=Pool(), epoch=epoch, reporter=reporter, foreign=foreign
+        )
+        layer.build(site)
+        if foreign:
+            clean(tree)
     remove_tree(scratch)
 
 

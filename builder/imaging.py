@@ -18,7 +18,7 @@ from builder.content.pool.pool import DATE_S
 from builder.content.proof import content_of, prove_content
 from builder.disk import btrfs, ext4, vfat
 from builder.disk.assemble import Piece, Pieces, assemble
-from builder.disk.bootloader import SYSTEMD_BOOT, esp_files, kernel_options
+from builder.disk.bootloader import esp_files, kernel_options, systemd_boot
 from builder.disk.extents import Extent
 from builder.disk.grub import boot_code_for, make_bios_boot
 from builder.disk.source import Source
@@ -28,7 +28,7 @@ from builder.growth import Growth
 from builder.host.places import code_below
 from builder.host.pool import Pool
 from builder.host.store import Store
-from builder.host.tools import Tools
+from builder.host.tools import ARCHITECTURE, Tools
 from builder.layers.containers import nested_subvolumes
 from builder.layers.system import hidden_below, mount_source
 from builder.lock.trees import locked_listing
@@ -249,6 +249,8 @@ class Imaging:
     def _boot_files(self, layout: Layout) -> dict[str, Path | bytes]:
         root, subvolume = _root_of(self.recipe)
         disk = self.recipe.disk
+        architecture = self.recipe.base.architecture
+        foreign = architecture != ARCHITECTURE
         options = kernel_options(
             root=mount_source(disk, root, layout.partition(root.name).filesystem_uuid),
             subvolume=subvolume,
@@ -260,7 +262,8 @@ class Imaging:
             options=options,
             kernel=_newest(self.tree / "boot", "vmlinuz-"),
             initrd=_newest(self.tree / "boot", "initrd.img-"),
-            systemd_boot=self.tools.tree / SYSTEMD_BOOT,
+            architecture=architecture,
+            systemd_boot=(self.tree if foreign else self.tools.tree) / systemd_boot(architecture),
             firmware=disk.boot,
         )
 
@@ -290,7 +293,9 @@ def _root_of(recipe: Recipe) -> tuple[Partition, str | None]:
 def _newest(directory: Path, prefix: str) -> Path:
     found = sorted(directory.glob(f"{prefix}*"), key=_version)
     if not found:
-        raise BuildFailed(f"the tree has no /boot/{prefix}*", hint="name a kernel in packages.apt: linux-image-amd64")
+        raise BuildFailed(
+            f"the tree has no /boot/{prefix}*", hint="name a kernel in packages.apt, such as linux-image-amd64"
+        )
     return found[-1]
 
 

@@ -14,7 +14,7 @@ from typing import Final
 from builder.compare.owners import LISTS, package_paths
 from builder.compare.packages import STATUS, Installed, chain_to, installed_packages
 from builder.compare.stack import Stack, Step
-from builder.disk.bootloader import INITRD, KERNEL, LOADER
+from builder.disk.bootloader import INITRD, KERNEL, loader
 from builder.errors import SatchelError
 from builder.manifest import ON_ESP
 from builder.recipe.disk import FileSystem
@@ -244,7 +244,7 @@ class Tree:
         texts = {
             KERNEL: "a copy of the newest /boot/vmlinuz-*",
             INITRD: "a copy of the newest /boot/initrd.img-*",
-            LOADER: "systemd-boot, out of the tools",
+            loader(self._loaded.recipe.base.architecture): "systemd-boot, as Debian's systemd-boot-efi brings it",
             ON_ESP: "what the image says of itself",
         }
         inside = str(PurePosixPath(path).relative_to(partition.mount or "/"))

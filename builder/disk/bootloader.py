@@ -11,16 +11,25 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID
 
+from builder.recipe.software import Architecture
+
 KERNEL: Final = "satchel/vmlinuz"
 INITRD: Final = "satchel/initrd.img"
-LOADER: Final = "EFI/BOOT/BOOTX64.EFI"
-"""Where UEFI looks on a medium that it was told nothing about."""
-
-SYSTEMD_BOOT: Final = "usr/lib/systemd/boot/efi/systemd-bootx64.efi"
-"""The loader's place in the workshop."""
+_EFI_NAMES: Final = {Architecture.AMD64: "x64", Architecture.ARM64: "aa64"}
+"""Processors, as UEFI calls them."""
 
 WAIT_S: Final = 2
 """How long a person can stop the boot. No device waits for an answer."""
+
+
+def loader(architecture: Architecture) -> str:
+    """Where UEFI looks for a boot loader on a medium that it was told nothing about."""
+    return f"EFI/BOOT/BOOT{_EFI_NAMES[architecture].upper()}.EFI"
+
+
+def systemd_boot(architecture: Architecture) -> str:
+    """Where Debian's package systemd-boot-efi puts it."""
+    return f"usr/lib/systemd/boot/efi/systemd-boot{_EFI_NAMES[architecture]}.efi"
 
 
 def kernel_options(*, root: str, subvolume: str | None, cmdline: Sequence[str], image: UUID | None = None) -> str:
@@ -58,12 +67,19 @@ def grub_cfg(*, title: str, options: str) -> str:
 
 
 def esp_files(
-    *, title: str, options: str, kernel: Path, initrd: Path, systemd_boot: Path, firmware: Sequence[str]
+    *,
+    title: str,
+    options: str,
+    kernel: Path,
+    initrd: Path,
+    architecture: Architecture,
+    systemd_boot: Path,
+    firmware: Sequence[str],
 ) -> dict[str, Path | bytes]:
     """Every file of the ESP by its path there: `firmware` is what the image boots on, `uefi` and `bios`."""
     files: dict[str, Path | bytes] = {KERNEL: kernel, INITRD: initrd}
     if "uefi" in firmware:
-        files[LOADER] = systemd_boot
+        files[loader(architecture)] = systemd_boot
         files["loader/loader.conf"] = loader_conf().encode()
         files["loader/entries/satchel.conf"] = entry_conf(title=title, options=options).encode()
     if "bios" in firmware:

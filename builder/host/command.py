@@ -109,7 +109,7 @@ def run(
 
     Raises:
         CommandFailed: it ended with another status or by a signal.
-        HostError: there is no such program.
+        HostError: there is no such program, or this machine cannot run it.
     """
     # Only here: a build that has nothing to do runs no program, and is over before this library is loaded.
     import sh  # noqa: PLC0415
@@ -133,20 +133,23 @@ def run(
         program = sh.Command(argv[0])
     except sh.CommandNotFound as error:
         raise HostError(f"{why}: there is no program {argv[0]}", hint="run `satchel doctor`") from error
-    process = program(
-        *argv[1:],
-        _in=stdin,
-        _out=heard_out,
-        _err=heard,
-        _env={**scrubbed_environment(), **(env or {})},
-        _tty_out=False,
-        _tty_in=False,
-        _bg=True,
-        _bg_exc=False,
-        _new_session=False,
-        _decode_errors="replace",
-        _ok_code=list(accept),
-    )
+    try:
+        process = program(
+            *argv[1:],
+            _in=stdin,
+            _out=heard_out,
+            _err=heard,
+            _env={**scrubbed_environment(), **(env or {})},
+            _tty_out=False,
+            _tty_in=False,
+            _bg=True,
+            _bg_exc=False,
+            _new_session=False,
+            _decode_errors="replace",
+            _ok_code=list(accept),
+        )
+    except sh.ForkException as error:
+        raise HostError(f"{why}: {argv[0]} cannot be started", details=str(error).splitlines()[-1].strip()) from error
     with ExitStack() as held:
         for programs in _PROGRAMS.get():
             held.enter_context(programs.holding(process))

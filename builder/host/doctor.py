@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from builder.errors import CommandFailed, HostError, MissingTool, SatchelError
 from builder.host.command import run
+from builder.host.emulation import possible
 from builder.host.namespace import overlay_mounted
 from builder.host.places import cache_directory
 from builder.host.store import Store
@@ -104,6 +105,10 @@ def _lab() -> str:
     return f"made, {lab.identity[:12]}" if lab else "not made yet; the first boot, test or audit makes it"
 
 
+def _other_processors() -> str:
+    return possible("arm64")
+
+
 OUTSIDE: tuple[Requirement, ...] = (
     Requirement(name="Python", why="to run Satchel", probe=_python),
     Requirement(name="mmdebstrap", why="to make trees of tools", probe=_program("mmdebstrap", "mmdebstrap")),
@@ -116,6 +121,7 @@ OUTSIDE: tuple[Requirement, ...] = (
 
 INSIDE: tuple[Requirement, ...] = (
     Requirement(name="overlay", why="so that layers are stacked and never copied", probe=_overlay),
+    Requirement(name="other processors", why="to build for arm64, and for nothing else", probe=_other_processors),
     Requirement(name="lab", why="to boot finished images and to look into them", probe=_lab),
 )
 """Probed as root of the namespace."""

@@ -27,6 +27,9 @@ from builder.progress import Reporter
 
 SUITE: Final = "trixie"
 
+ARCHITECTURE: Final = "amd64"
+"""Of the machines that build, and so of both trees."""
+
 PACKAGES: Final = (
     "btrfs-progs",
     "debian-archive-keyring",
@@ -53,6 +56,10 @@ CONTAINER_PACKAGES: Final = ("skopeo",)
 QCOW2_PACKAGES: Final = ("qemu-utils",)
 """What it has besides, where a recipe asks for a qcow2."""
 
+FOREIGN_PACKAGES: Final = (*("cpio", "dracut-install", "python3", "qemu-user", "systemd", "udev", "xz-utils", "zstd"),)
+"""What it has besides, where a recipe is for another processor: the emulator, and what stands in for emulated programs
+(`layers.foreign`)."""
+
 LAB_PACKAGES: Final = (
     "bmap-tools",
     "btrfs-progs",
@@ -68,12 +75,12 @@ LAB_PACKAGES: Final = (
     "zstd",
 )
 
-_WASTE: Final = ("doc", "info", "locale", "man", "lintian")
+WASTE: Final = ("doc", "info", "locale", "man", "lintian")
 """Below /usr/share; left out of every tree that we make: nobody reads it on a server, and it costs megabytes."""
 
 SLIMMING: Final = (
-    f"--setup-hook=printf 'path-exclude=/usr/share/%s/*\\n' {' '.join(_WASTE)} > $1/etc/dpkg/dpkg.cfg.d/satchel",
-    f"--extract-hook=cd $1/usr/share; for waste in {' '.join(_WASTE)}; do rm -rf $waste/*; done",
+    f"--setup-hook=printf 'path-exclude=/usr/share/%s/*\\n' {' '.join(WASTE)} > $1/etc/dpkg/dpkg.cfg.d/satchel",
+    f"--extract-hook=cd $1/usr/share; for waste in {' '.join(WASTE)}; do rm -rf $waste/*; done",
 )
 """Options of mmdebstrap. Its own way to leave files out starts a Python for each package."""
 

@@ -61,7 +61,7 @@ def _layers_of_image(loaded: Loaded, lock: Lock, overlays: Path) -> Iterator[Lay
 def _software(recipe: Recipe, lock: Lock) -> Iterator[Layer]:
     yield BaseLayer(base=recipe.base, debs=lock.base, epoch=lock.date)
     if recipe.packages.apt:
-        yield AptLayer(packages=recipe.packages.apt, debs=lock.apt)
+        yield AptLayer(packages=recipe.packages.apt, debs=lock.apt, architecture=recipe.base.architecture)
 
 
 def _applications(recipe: Recipe, lock: Lock) -> Iterator[Layer]:
@@ -81,7 +81,7 @@ def _layers(loaded: Loaded, lock: Lock, overlays: Path, built: Mapping[str, Make
     yield from _applications(recipe, lock)
     if recipe.kolibri:
         yield ContentLayer(kolibri=recipe.kolibri, loaded=loaded, locked=lock.channels)
-        yield KolibriLayer(kolibri=recipe.kolibri, mount=content_mount(loaded))
+        yield KolibriLayer(kolibri=recipe.kolibri, mount=content_mount(loaded), tool_wheels=lock.tool_wheels)
     if lock.trees:
         # Above Kolibri, which does not know of them: another file must not import all channels again.
         yield FilesLayer(recipe=recipe, locked=lock.trees)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -15,10 +15,12 @@ from builder.host.repository import make_repository, source_line
 from builder.host.sandbox import Mount, Sandbox
 from builder.host.tools import Tools
 from builder.layers import modules
+from builder.layers.foreign import HALVES, TREE
 from builder.layers.modules import index_jobs, place_index
-from builder.layers.site import Layer, Site, code_digest, deb_parts
+from builder.layers.site import UNASKED, Layer, Site, code_digest, deb_parts
 from builder.lock.model import Deb
 from builder.progress import Reporter
+from builder.recipe.software import Architecture
 from builder.together import Job, together
 
 _PLACE: Final = "/run/packages"
@@ -28,8 +30,7 @@ _NO_SERVICES: Final = "#!/bin/sh\n# Nothing is started while an image is built.\
 
 _ENVIRONMENT: Final = {
     "APT_CONFIG": f"{_PLACE}/apt.conf",
-    "DEBIAN_FRONTEND": "noninteractive",
-    "DEBCONF_NONINTERACTIVE_SEEN": "true",
+    **UNASKED,
     # The kernel's hook of initramfs-tools obeys it; a layer of its own makes the initramfs, once.
     "INITRD": "No",
 }
@@ -57,9 +58,20 @@ APT::Sandbox::User "root";
 APT::Get::Assume-Yes "true";
 APT::Install-Recommends "false";
 Dpkg::Path "{_LATER}:/usr/sbin:/usr/bin:/sbin:/bin";
-Dpkg::Options {{ "--force-unsafe-io"; }};
 quiet "1";
 """
+
+_BY_ITSELF: Final = 'Dpkg::Options { "--force-unsafe-io"; };\n'
+"""Settings besides, where the tree's own apt runs."""
+
+_FROM_OUTSIDE: Final = f"""\
+APT::Architecture "{{architecture}}";
+APT::Architectures {{{{ "{{architecture}}"; }}}};
+Dir::State "{TREE}/var/lib/apt";
+Dir::State::status "{TREE}/var/lib/dpkg/status";
+Dir::Bin::dpkg "{HALVES}";
+"""
+"""Settings besides, where the workshop's apt installs into a tree that it cannot run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +82,7 @@ class AptLayer(Layer):
     """Those that the recipe names."""
     debs: tuple[Deb, ...]
     """Those that they bring to the layer below."""
+    architecture: Architecture
     name: str = "apt"
 
     def parts(self) -> Mapping[str, str]:
@@ -92,21 +105,26 @@ class AptLayer(Layer):
             stand_in.chmod(0o755)
         make_repository(self.debs, site.pool, place)
         (place / "sources.list").write_text(f"{source_line(_PLACE, method='file')}\n")
-        (place / "apt.conf").write_text(_SETTINGS)
-        inside = site.inside(Mount(target=_PLACE, source=place, writable=True))
-        inside.run(("apt-get", "update"), why="read the list of locked packages", env=_ENVIRONMENT)
+        at = Mount(target=_PLACE, source=place, writable=True)
+        if site.foreign:
+            settings = _SETTINGS + _FROM_OUTSIDE.format(architecture=self.architecture)
+            apt = site.foreign.workshop(site, at, replace(at, target=f"{TREE}{_PLACE}"))
+        else:
+            settings, apt = _SETTINGS + _BY_ITSELF, site.inside(at)
+        (place / "apt.conf").write_text(settings)
+        apt.run(("apt-get", "update"), why="read the list of locked packages", env=_ENVIRONMENT)
         install = ("apt-get", "install", *(f"{deb.name}={deb.version}" for deb in self.debs))
         with _services_held(site.tree), site.reporter.amount("install", len(self.debs), unit=" packages") as advance:
 
             def set_up(line: str) -> None:
                 advance(line.startswith("Setting up "))
 
-            inside.run(install, why="install packages", env=_ENVIRONMENT, on_line=set_up)
-        together(self._put_off(place / "later", inside, site))
+            apt.run(install, why="install packages", env=_ENVIRONMENT, on_line=set_up)
+        together(self._put_off(place / "later", site.inside(), site))
         brought = sorted({deb.name for deb in self.debs} - set(self.packages))
         if brought:
             mark = ("apt-mark", "auto", *brought)
-            inside.run(mark, why="tell apt which packages only serve others", env=_ENVIRONMENT)
+            apt.run(mark, why="tell apt which packages only serve others", env=_ENVIRONMENT)
 
     def _put_off(self, later: Path, inside: Sandbox, site: Site) -> dict[str, Job[object]]:
         """What was put off, by what it does: the index of each kernel's modules, and the bundle of certificates."""

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from zipfile import ZipFile
 
 from builder.content.laying import laid_out
-from builder.host.sandbox import Mount
+from builder.host.sandbox import Mount, Sandbox
 from builder.kolibri import channels, command, home, leftovers, names, rewrite, seal, search, selection, traces
 from builder.kolibri.home import Preloaded, in_tree
 from builder.layers.site import Layer, Site, code_digest
+from builder.lock.model import Wheel
 from builder.recipe.model import Kolibri
 
 _ROOM = "/run/import"
@@ -20,6 +22,9 @@ _ROOM = "/run/import"
 
 _SOURCE = "/run/content"
 """Where Kolibri finds the channels as if on a drive."""
+
+_COMPILED = "/run/compiled"
+"""Where Python finds packages before those of the tree."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +34,8 @@ class KolibriLayer(Layer):
     kolibri: Kolibri
     mount: str
     """Where the partition with the channels is mounted."""
+    tool_wheels: tuple[Wheel, ...] = ()
+    """Compiled packages of Kolibri's for this machine, where those of the tree would have to be emulated."""
     name: str = "kolibri"
 
     def parts(self) -> Mapping[str, str]:
@@ -41,7 +48,8 @@ class KolibriLayer(Layer):
             *(KolibriLayer, channels, selection, command, home),
             *(leftovers, names, rewrite, seal, search, traces),
         )
-        return {"places": places, "code": code}
+        wheels = {f"tool wheel {wheel.name}": f"{wheel.version} {wheel.sha256[:16]}" for wheel in self.tool_wheels}
+        return {"places": places, "code": code, **wheels}
 
     def build(self, site: Site) -> None:
         """Import, verify, seal."""
@@ -51,7 +59,8 @@ class KolibriLayer(Layer):
             # Kolibri comes here as its own user.
             Path(room).chmod(0o777)
             (Path(room) / "storage").mkdir()
-            runner = site.inside(
+            runner = self._runner(
+                site,
                 Mount(target=f"{_SOURCE}/content", source=content),
                 Mount(target=_ROOM, source=Path(room), writable=True),
                 Mount(target=f"{_ROOM}/storage", source=content / "storage"),
@@ -67,9 +76,20 @@ class KolibriLayer(Layer):
                     advance=advance,
                 )
         seal.seal(
-            site.inside(),
+            self._runner(site),
             tree=site.tree,
             kolibri=self.kolibri,
             epoch=site.epoch,
             forbidden=(socket.gethostname(),),
         )
+
+    def _runner(self, site: Site, *mounts: Mount) -> Sandbox:
+        """What Kolibri runs in: the tree; if it is for another processor, with Python and compiled packages of ours."""
+        if not site.foreign or not site.foreign.python:
+            return site.inside(*mounts)
+        compiled = site.scratch / "compiled"
+        for wheel in self.tool_wheels:
+            with ZipFile(site.pool.verified(wheel)) as packed:
+                packed.extractall(compiled)
+        inside = site.inside(*mounts, Mount(target=_COMPILED, source=compiled), python=True)
+        return replace(inside, environment={**inside.environment, "PYTHONPATH": _COMPILED})

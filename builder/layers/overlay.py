@@ -121,7 +121,9 @@ class OverlayLayer(Layer):
         modules = [f"/{path}" for path in paths if path.startswith(_PROGRAMS) and path.endswith(".py")]
         if modules and (site.tree / "usr/bin/python3").exists():
             # Who mends a program on a device must see what he wrote, so Python looks.
-            compile_modules(site.inside(), modules, validity="checked-hash", why=f"compile overlay {self.overlay.name}")
+            compile_modules(
+                site.inside(python=True), modules, validity="checked-hash", why=f"compile overlay {self.overlay.name}"
+            )
 
 
 def _make_parents(directory: Path, tree: Path) -> None:

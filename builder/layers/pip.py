@@ -46,7 +46,9 @@ class PipLayer(Layer):
         """Install, drop what is not wanted, compile."""
         venv = self.application.venv
         packages = site.tree / venv.lstrip("/") / f"lib/python{PYTHON}/site-packages"
-        inside = site.inside(*(Mount(target=f"{_WHEELS}/{w.file}", source=site.pool.verified(w)) for w in self.wheels))
+        at = (Mount(target=f"{_WHEELS}/{wheel.file}", source=site.pool.verified(wheel)) for wheel in self.wheels)
+        # Neither venv nor pip nor the compiler import what they install.
+        inside = site.inside(*at, python=True)
         inside.run(("python3", "-m", "venv", venv), why=f"make the environment {venv}")
         install = (f"{venv}/bin/python", "-m", "pip", "install", "--no-compile", "--no-deps", "--no-index")
         found = ("--find-links", _WHEELS, "--no-cache-dir", "--disable-pip-version-check")

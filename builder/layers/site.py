@@ -9,14 +9,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
-from typing import Protocol
+from typing import Final, Protocol
 
 from builder.host.pool import Pool
 from builder.host.sandbox import Mount, Sandbox
 from builder.host.tools import Tools
+from builder.layers.foreign import Foreign
 from builder.lock.model import Deb
 from builder.progress import Reporter
 from builder.together import Job
+
+UNASKED: Final = {"DEBIAN_FRONTEND": "noninteractive", "DEBCONF_NONINTERACTIVE_SEEN": "true"}
+"""Keeps packages from asking questions while they are installed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,17 +36,30 @@ class Site:
     epoch: int
     """Seconds since 1970: the date of everything that has no date of its own."""
     reporter: Reporter
+    foreign: Foreign | None = None
+    """Given for a tree whose programs must be emulated."""
 
-    def inside(self, *mounts: Mount) -> Sandbox:
-        """A sandbox whose root directory is the tree itself."""
-        return Sandbox(root=self.tree, writable=True, mounts=mounts, environment=self._environment())
+    def inside(self, *mounts: Mount, python: bool = False, copied: bool = False) -> Sandbox:
+        """A sandbox whose root directory is the tree itself.
+
+        Args:
+            mounts: What else it sees.
+            python: Whether Python need not be emulated, because it imports nothing that is compiled for the tree.
+            copied: Whether programs are copied out of the tree meanwhile by cp: then the tree's own must be found.
+        """
+        environment = self.environment
+        if self.foreign:
+            mounts = (*self.foreign.mounts(self, python=python, copied=copied), *mounts)
+            environment = {**environment, **self.foreign.environment(copied=copied)}
+        return Sandbox(root=self.tree, writable=True, mounts=mounts, environment=environment)
 
     def workshop(self, *mounts: Mount) -> Sandbox:
         """A sandbox in the workshop, which is told the same date."""
-        return replace(self.tools.sandbox(*mounts), environment=self._environment())
+        return replace(self.tools.sandbox(*mounts), environment=self.environment)
 
-    def _environment(self) -> Mapping[str, str]:
-        # reproducible-builds.org/specs/source-date-epoch
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What every program is told besides (reproducible-builds.org/specs/source-date-epoch)."""
         return {"SOURCE_DATE_EPOCH": str(self.epoch)}
 
 

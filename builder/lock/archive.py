@@ -65,6 +65,7 @@ class Archive:
     """Settings of apt that lead to an archive, below a directory of their own."""
 
     root: Path
+    architecture: str
     older: str | None = None
     """The release that gives only what is nowhere else."""
 
@@ -133,7 +134,7 @@ def archive(origin: Origin) -> Iterator[Archive]:
             with scratch(root, "older-") as other:
                 _set_up(other, _of_older(origin, origin.older))
                 _add_sources(root / "etc/apt", other / "etc/apt", named=origin.older)
-        found = Archive(root=root, older=origin.older)
+        found = Archive(root=root, architecture=origin.architecture, older=origin.older)
         found.preferences("")
         yield found
 
@@ -148,7 +149,8 @@ def _set_up(root: Path, origin: Origin) -> None:
     """Have mmdebstrap make settings of apt in `root`."""
     run(
         (
-            *("mmdebstrap", "--mode=root", "--variant=custom", "--format=null", "--skip=update"),
+            # Nothing is run here that was made for another processor.
+            *("mmdebstrap", "--mode=root", "--variant=custom", "--format=null", "--skip=update,check/qemu"),
             f"--components={','.join(origin.components)}",
             f"--architectures={origin.architecture}",
             f'--setup-hook=cp -a "$1/." {shlex.quote(str(root))}',

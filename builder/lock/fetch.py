@@ -106,10 +106,13 @@ def _fetch_debs(debs: list[Deb], *, recipe: str, origins: Sequence[Origin], pool
         newest: dict[str, str] = {}
         complaints: list[str] = []
         for there in archives if remaining else ():
+            own = [deb for deb in remaining if deb.architecture in {"all", there.architecture}]
+            if not own:
+                continue
             there.update()
-            offered = _offered(there, {deb.name for deb in remaining})
+            offered = _offered(there, {deb.name for deb in own})
             newest = {**{name: versions[0] for name, versions in offered.items()}, **newest}
-            elsewhere = [deb for deb in remaining if deb.version in offered.get(deb.name, ())]
+            elsewhere = [deb for deb in own if deb.version in offered.get(deb.name, ())]
             outcome = _download(there, _addresses(there, elsewhere), pool=pool, advance=advance)
             complaints += outcome.complaints
             remaining = [deb for deb in remaining if deb not in elsewhere or deb in outcome.absent]

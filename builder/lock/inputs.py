@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 
-from builder.host.tools import CONTAINER_PACKAGES, PACKAGES, QCOW2_PACKAGES
+from builder.host.tools import ARCHITECTURE, CONTAINER_PACKAGES, FOREIGN_PACKAGES, PACKAGES, QCOW2_PACKAGES
 from builder.lock.model import Lock
 from builder.lock.pip import PYTHON
 from builder.recipe.containers import BuiltImage, ContainerImage
@@ -39,12 +39,15 @@ def tool_packages(recipe: Recipe) -> tuple[str, ...]:
     """The packages of the workshop that a recipe needs, by name."""
     containers = CONTAINER_PACKAGES if recipe.containers else ()
     qcow2 = QCOW2_PACKAGES if recipe.outputs.qcow2 else ()
-    return tuple(sorted((*PACKAGES, *containers, *qcow2)))
+    foreign = FOREIGN_PACKAGES if recipe.base.architecture != ARCHITECTURE else ()
+    return tuple(sorted({*PACKAGES, *containers, *qcow2, *foreign}))
 
 
 def _requirements(loaded: Loaded, name: str) -> str:
     digest = hashlib.sha256(loaded.path(name).read_bytes()).hexdigest()
-    return f"python {PYTHON}, requirements {digest}"
+    architecture = loaded.recipe.base.architecture
+    foreign = f", for {architecture}" if architecture != ARCHITECTURE else ""
+    return f"python {PYTHON}, requirements {digest}{foreign}"
 
 
 def _image(image: ContainerImage) -> str:

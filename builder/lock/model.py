@@ -181,6 +181,9 @@ class Lock(_Entry):
     apt: tuple[Deb, ...]
     """What the recipe's packages add to it."""
     wheels: tuple[Wheel, ...]
+    tool_wheels: tuple[Wheel, ...] = ()
+    """Those of the device's wheels that are compiled, once more for the machine that builds: with them it runs the
+    device's Kolibri without emulation. Empty where both have the same processor."""
     content: tuple[Content, ...]
     channels: tuple[LockedChannel, ...] = ()
     trees: tuple[LockedTree, ...] = ()
@@ -199,6 +202,7 @@ class Lock(_Entry):
                 "base": tuple(deb for deb in debs if deb.minimal),
                 "apt": tuple(deb for deb in debs if not deb.minimal),
                 "wheels": tuple(wheel for wheel in self.image_wheels if wheel.image == name),
+                "tool_wheels": (),
                 "content": (),
                 "channels": (),
                 "trees": (),
@@ -220,6 +224,7 @@ class Lock(_Entry):
         """Every file that the lock names by its hash; databases and listings name those of channels and trees."""
         yield from self.debs()
         yield from self.wheels
+        yield from self.tool_wheels
         yield from self.image_wheels
         yield from self.channels
         yield from self.trees

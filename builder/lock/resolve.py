@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from builder.errors import ArtifactError, CommandFailed, HostError, PlanError, RecipeError, SatchelError
 from builder.host.places import RECIPES
 from builder.host.pool import Pool
-from builder.host.tools import SUITE, apt_mirror
+from builder.host.tools import ARCHITECTURE, SUITE, apt_mirror
 from builder.lock.apt import FOR_TOOLS, MINIMAL, UnknownPackages, Upgrade, resolve_debs
 from builder.lock.archive import Archive, Origin, archive, origin_of
 from builder.lock.content import contents, resolve_channels
@@ -19,14 +19,14 @@ from builder.lock.images import ResolvedImage, resolve_images
 from builder.lock.inputs import inputs_of, tool_packages
 from builder.lock.memory import remembered_locks
 from builder.lock.model import Deb, ImageDeb, ImageWheel, Lock, LockedChannel, LockedTree, Wheel
-from builder.lock.pip import resolve_wheels
+from builder.lock.pip import NoWheel, resolve_wheels
 from builder.lock.text import read_lock
 from builder.lock.trees import resolve_trees
 from builder.progress import Reporter
 from builder.recipe.containers import ContainerImage
 from builder.recipe.load import Loaded
 from builder.recipe.problems import reading_order
-from builder.recipe.software import PipApplication
+from builder.recipe.software import Architecture, PipApplication
 from builder.recipe.tree import Keys
 
 _Opened = Callable[[Origin], Archive]
@@ -51,6 +51,7 @@ def resolve(loaded: Loaded, *, earlier: Lock | None, upgrade: Upgrade, reporter:
         tools = resolution.tools()
         base, apt = resolution.system()
         wheels = tuple(resolution.wheels())
+        tool_wheels = tuple(resolution.tool_wheels(wheels))
         trees = tuple(resolution.trees())
         channels = tuple(resolution.channels())
         images = tuple(resolution.images())
@@ -64,6 +65,7 @@ def resolve(loaded: Loaded, *, earlier: Lock | None, upgrade: Upgrade, reporter:
         base=base,
         apt=apt,
         wheels=wheels,
+        tool_wheels=tool_wheels,
         content=contents(loaded),
         channels=channels,
         trees=trees,
@@ -83,10 +85,14 @@ def origins_of(loaded: Loaded) -> tuple[Origin, ...]:
 
 def _tools_origin(loaded: Loaded) -> Origin:
     system = origin_of(loaded.recipe.base)
-    tools = Origin(suite=SUITE, components=("main",), architecture=system.architecture, mirror=apt_mirror())
-    same = (system.suite, system.mirror) == (tools.suite, tools.mirror) and "main" in system.components
+    tools = Origin(suite=SUITE, components=("main",), architecture=ARCHITECTURE, mirror=apt_mirror())
+    same = _archive_of(system) == _archive_of(tools) and "main" in system.components
     # Packages of main need only main, so lists with more serve as well; an older release has other essential packages.
     return replace(system, older=None) if same else tools
+
+
+def _archive_of(origin: Origin) -> tuple[object, ...]:
+    return origin.suite, origin.architecture, origin.mirror
 
 
 def _date(earlier: Lock | None) -> int:
@@ -179,28 +185,52 @@ class _Resolution:
                     yield ImageDeb(**dict(deb), image=image.name, minimal=minimal)
 
     def wheels(self) -> Iterator[Wheel]:
-        for application in self.loaded.recipe.packages.pip:
+        for number, application in enumerate(self.loaded.recipe.packages.pip):
             section = f"pip {application.venv}"
             if self.earlier and self._as_before(section):
                 yield from (wheel for wheel in self.earlier.wheels if wheel.venv == application.venv)
             else:
-                yield from self._wheels(application)
+                yield from self._wheels(application, ("packages", "pip", number))
+
+    def tool_wheels(self, wheels: Sequence[Wheel]) -> Iterator[Wheel]:
+        """What Kolibri needs to run on this machine, besides those of the device's wheels that run anywhere."""
+        recipe = self.loaded.recipe
+        if recipe.base.architecture == ARCHITECTURE or not recipe.kolibri:
+            return
+        for number, application in enumerate(recipe.packages.pip):
+            if application.venv != recipe.kolibri.venv:
+                continue
+            if self.earlier and self._as_before(f"pip {application.venv}"):
+                yield from self.earlier.tool_wheels
+            else:
+                own = {wheel.file for wheel in wheels if wheel.venv == application.venv}
+                here = self._wheels(application, ("packages", "pip", number), Architecture(ARCHITECTURE))
+                yield from (wheel for wheel in here if wheel.file not in own)
 
     def image_wheels(self) -> Iterator[ImageWheel]:
         """The Python packages of the images that are built here."""
-        for _, image in self._built():
+        for place, image in self._built():
             assert image.build is not None
             if self.earlier and self._as_before(f"image {image.name}"):
                 yield from (wheel for wheel in self.earlier.image_wheels if wheel.image == image.name)
                 continue
-            for application in image.build.packages.pip:
-                for wheel in self._wheels(application):
+            for number, application in enumerate(image.build.packages.pip):
+                keys = ("containers", "images", place, "build", "packages", "pip", number)
+                for wheel in self._wheels(application, keys):
                     yield ImageWheel(**dict(wheel), image=image.name)
 
-    def _wheels(self, application: PipApplication) -> tuple[Wheel, ...]:
-        with self.reporter.step(f"resolve {application.venv}"):
-            requirements = self.loaded.path(application.requirements)
-            return resolve_wheels(application.venv, requirements, pool=Pool(), reporter=self.reporter)
+    def _wheels(
+        self, application: PipApplication, keys: Keys, architecture: Architecture | None = None
+    ) -> tuple[Wheel, ...]:
+        """The wheels of an application, for the device unless another processor is named."""
+        architecture = architecture or self.loaded.recipe.base.architecture
+        requirements = self.loaded.path(application.requirements)
+        try:
+            with self.reporter.step(f"resolve {application.venv}", detail=f"for {architecture}"):
+                return resolve_wheels(application.venv, requirements, architecture, pool=Pool(), reporter=self.reporter)
+        except NoWheel as error:
+            hint = f"pin a version in {application.requirements} that has one"
+            raise RecipeError([self.loaded.problem((*keys, "requirements"), error.message, hint=hint)]) from error
 
     def _built(self) -> Iterator[tuple[int, ContainerImage]]:
         containers = self.loaded.recipe.containers
@@ -258,7 +288,7 @@ def _with_same_tools(wanted: str) -> Lock | None:
 def _unknown(loaded: Loaded, error: UnknownPackages, packages: Sequence[str], keys: Keys) -> SatchelError:
     base = loaded.recipe.base
     suites = " or ".join(filter(None, (base.suite, base.older)))
-    where = f"Debian {suites} ({', '.join(base.components)})"
+    where = f"Debian {suites} ({', '.join(base.components)}) for {base.architecture}"
     problems = [
         loaded.problem((*keys, number), f"{where} has no package {name}", hint=_meant(error.names[name]))
         for number, name in enumerate(packages)

@@ -25,6 +25,8 @@ _HEADER: Final = "# Written by `satchel lock`; do not edit. Every file that goes
 _BEGINNING: Final = b"# Written by `satchel lock`"
 _CHECKSUM: Final = "checksum: "
 _SECTIONS: Final = ("tools", "base", "apt", "wheels", "content", "channels", "trees")
+_OF_ANOTHER_PROCESSOR: Final = ("tool_wheels",)
+"""Sections that only stand in locks of recipes for another processor than that of the machines that build."""
 _OF_CONTAINERS: Final = ("images", "blobs", "image_debs", "image_wheels")
 """Sections that only stand in locks of recipes with containers."""
 
@@ -52,7 +54,9 @@ def _lines(lock: Lock) -> Iterator[str]:
     yield "inputs:\n"
     for section, text in sorted(lock.inputs.items()):
         yield f"  {yaml_word(section)}: {yaml_word(text)}\n"
-    for section in (*_SECTIONS, *(_OF_CONTAINERS if lock.images or lock.image_debs else ())):
+    foreign = _OF_ANOTHER_PROCESSOR if lock.tool_wheels else ()
+    containers = _OF_CONTAINERS if lock.images or lock.image_debs else ()
+    for section in (*_SECTIONS, *foreign, *containers):
         entries: Iterable[BaseModel] = getattr(lock, section)
         written = [f"- {_flow(entry)}\n" for entry in entries]
         yield f"{section}:\n" if written else f"{section}: []\n"

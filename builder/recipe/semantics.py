@@ -20,6 +20,7 @@ from builder.recipe.semantics_database import DATABASE_RULES
 from builder.recipe.semantics_disk import DISK_RULES
 from builder.recipe.semantics_network import NETWORK_RULES
 from builder.recipe.semantics_outputs import OUTPUT_RULES
+from builder.recipe.semantics_processor import PROCESSOR_RULES
 from builder.recipe.semantics_secrets import SECRET_RULES
 from builder.recipe.tree import Keys
 
@@ -32,7 +33,7 @@ CONTENT_STICK = "content-stick"
 def findings(recipe: Recipe, *, without: Collection[str] = ()) -> Iterator[Finding]:
     """All findings of the rules that read none of the sections in `without`."""
     others = (*DISK_RULES, *CONTAINER_RULES, *SECRET_RULES, *NETWORK_RULES, *DATABASE_RULES, *BACKUP_RULES)
-    for sections, rule in (*RULES, *others, *OUTPUT_RULES):
+    for sections, rule in (*RULES, *others, *OUTPUT_RULES, *PROCESSOR_RULES):
         if not set(sections) & set(without):
             yield from rule(recipe)
 

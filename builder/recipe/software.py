@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from builder.recipe.shapes import AbsolutePath, AptPackage, Mode, Name, Part, UnitName, UserName
+
+
+class Architecture(StrEnum):
+    """Processors that Satchel makes images for, as Debian calls them."""
+
+    AMD64 = "amd64"
+    ARM64 = "arm64"
 
 
 class Base(Part):
@@ -19,7 +27,7 @@ class Base(Part):
     older: Literal["bookworm"] | None = None
     """An earlier release, for packages that the suite no longer has, such as `postgresql-15` and the libraries that it
     needs. Whatever the suite has comes from the suite."""
-    architecture: Literal["amd64"] = "amd64"
+    architecture: Architecture = Architecture.AMD64
     """The processor architecture of the device."""
     components: tuple[Literal["main", "contrib", "non-free", "non-free-firmware"], ...] = ("main",)
     """Parts of the archive to take packages from."""

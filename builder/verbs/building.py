@@ -152,6 +152,7 @@ def shell(arguments: Namespace) -> int:
     tools = ensure_workshop(lock.tools, Pool(), reporter)
     growth = plan_growth(loaded, lock, overlays=OVERLAYS, foundation=tools.identity)
     grow(growth, tools=tools, reporter=reporter)
+    growth.make_runnable(tools)
     with growth.store.scratch("shell") as room, growth.tree(room) as tree:
         sandbox = Sandbox(root=tree, writable=True, network=True)
         command = arguments.command or ["/bin/bash", "--login"]

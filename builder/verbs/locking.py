@@ -89,7 +89,7 @@ def _write(loaded: Loaded, arguments: Namespace) -> int:
     made = resolve(loaded, earlier=earlier, upgrade=upgrade, reporter=reporter)
     # What is there today may be gone tomorrow.
     fetch(
-        (*made.debs(), *made.wheels),
+        (*made.debs(), *made.wheels, *made.tool_wheels),
         recipe=called(loaded.source),
         origins=origins_of(loaded),
         pool=Pool(),

@@ -49,6 +49,7 @@ def nursery(recipe: str, manifest: Manifest | None) -> Iterator[tuple[Nursery, F
     tools = ensure_workshop(lock.tools, Pool(), reporter)
     growth = plan_growth(loaded, lock, overlays=OVERLAYS, foundation=tools.identity)
     grow(growth, tools=tools, reporter=reporter)
+    growth.make_runnable(tools)
     with growth.store.scratch("born") as scratch, growth.tree(scratch) as tree:
         room = scratch / "room"
         room.mkdir()

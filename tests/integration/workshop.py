@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from builder.host.places import RECIPES
 from builder.host.pool import Pool
-from builder.host.tools import Tools, ensure_workshop
+from builder.host.tools import Tools, ensure_lab, ensure_workshop
 from builder.lock.current import lock_for
 from builder.lock.model import Lock
 from builder.progress import Reporter
@@ -20,3 +20,8 @@ def shipped_lock() -> Lock:
 def workshop(lock: Lock) -> Tools:
     """Made on first use and kept, as in a build."""
     return ensure_workshop(lock.tools, Pool(), Reporter())
+
+
+def emulators() -> Tools:
+    """A tree with the emulators of other processors."""
+    return ensure_lab(Reporter(), ("qemu-user",))

@@ -181,7 +181,7 @@ def test_a_name_that_does_not_exist_is_shown_where_it_stands(mirror: Mirror, rec
         resolved(recipe)
     (problem,) = raised.value.problems
     assert (problem.line, problem.path) == (7, "packages.apt[1]")
-    assert problem.message == "Debian trixie (main) has no package lonly"
+    assert problem.message == "Debian trixie (main) for amd64 has no package lonly"
     assert problem.hint == 'did you mean "lonely"?'
 
 

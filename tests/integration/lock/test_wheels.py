@@ -8,14 +8,17 @@ import pytest
 
 from builder.errors import HostError
 from builder.host.pool import Pool
-from builder.lock.pip import download_wheels, resolve_wheels
+from builder.lock.pip import NoWheel, download_wheels, resolve_wheels
 from builder.progress import Reporter
+from builder.recipe.software import Architecture
 
 from .conftest import make_wheel
 
 
 def test_the_wheel_that_runs_on_the_device_is_locked_and_found_again(tmp_path: Path, wheels: Path) -> None:
-    tags = ("cp313-cp313-manylinux_2_34_x86_64", "cp313-cp313-win_amd64", "cp39-cp39-manylinux_2_34_x86_64")
+    own = "cp313-cp313-manylinux_2_34_x86_64"
+    other = "cp313-cp313-manylinux_2_34_aarch64"
+    tags = (own, other, "cp313-cp313-win_amd64", "cp39-cp39-manylinux_2_34_x86_64")
     hashes = {tag: make_wheel(wheels, "Some_Thing", tag, text=tag) for tag in tags}
     pure = make_wheel(wheels, "pure", "py3-none-any")
     allowed = " ".join(f"--hash=sha256:{digest}" for digest in hashes.values())
@@ -23,7 +26,7 @@ def test_the_wheel_that_runs_on_the_device_is_locked_and_found_again(tmp_path: P
     requirements.write_text(f"some-thing==1 {allowed}\npure==1 --hash=sha256:{pure}\n")
 
     pool = Pool(tmp_path / "pool")
-    found = resolve_wheels("/opt/some", requirements, pool=pool, reporter=Reporter())
+    found = resolve_wheels("/opt/some", requirements, Architecture.AMD64, pool=pool, reporter=Reporter())
     assert [(wheel.venv, wheel.name, wheel.version) for wheel in found] == [
         ("/opt/some", "pure", "1"),
         ("/opt/some", "some-thing", "1"),
@@ -32,11 +35,15 @@ def test_the_wheel_that_runs_on_the_device_is_locked_and_found_again(tmp_path: P
     assert found[1].sha256 == hashes[tags[0]]
     assert pool.missing(found) == ()
 
-    empty = Pool(tmp_path / "another" / "pool")
-    done: list[int] = []
-    download_wheels(found, pool=empty, advance=done.append)
-    assert empty.missing(found) == ()
-    assert sum(done) == sum(wheel.size_bytes for wheel in found)
+    arm = resolve_wheels("/opt/some", requirements, Architecture.ARM64, pool=pool, reporter=Reporter())
+    assert [wheel.file for wheel in arm] == ["pure-1-py3-none-any.whl", f"Some_Thing-1-{other}.whl"]
+
+    for wheels_of_one in (found, arm):
+        empty = Pool(tmp_path / wheels_of_one[1].file / "pool")
+        done: list[int] = []
+        download_wheels(wheels_of_one, pool=empty, advance=done.append)
+        assert empty.missing(wheels_of_one) == ()
+        assert sum(done) == sum(wheel.size_bytes for wheel in wheels_of_one)
 
 
 def test_a_wheel_with_another_hash_is_refused(tmp_path: Path, wheels: Path) -> None:
@@ -45,6 +52,16 @@ def test_a_wheel_with_another_hash_is_refused(tmp_path: Path, wheels: Path) -> N
     requirements.write_text(f"pure==1 --hash=sha256:{'0' * 64}\n")
     pool = Pool(tmp_path / "cache" / "pool")
     with pytest.raises(HostError, match="Python packages cannot be downloaded") as raised:
-        resolve_wheels("/opt/some", requirements, pool=pool, reporter=Reporter())
+        resolve_wheels("/opt/some", requirements, Architecture.AMD64, pool=pool, reporter=Reporter())
     assert "HASHES" in str(raised.value)
     assert [path for path in (tmp_path / "cache").rglob("*") if path.is_file()] == []
+
+
+def test_a_package_that_only_other_processors_have_is_named(tmp_path: Path, wheels: Path) -> None:
+    digest = make_wheel(wheels, "fast", "cp313-cp313-manylinux_2_34_x86_64")
+    requirements = tmp_path / "requirements.txt"
+    requirements.write_text(f"fast==1 --hash=sha256:{digest}\n")
+    pool = Pool(tmp_path / "pool")
+    with pytest.raises(NoWheel, match=r"fast==1 has no wheel that runs on arm64 with Python 3\.13"):
+        resolve_wheels("/opt/some", requirements, Architecture.ARM64, pool=pool, reporter=Reporter())
+    assert resolve_wheels("/opt/some", requirements, Architecture.AMD64, pool=pool, reporter=Reporter())

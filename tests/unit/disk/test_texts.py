@@ -17,6 +17,7 @@ from builder.disk.seekable import seek_table
 from builder.disk.table import sfdisk_script
 from builder.plan.layout import plan_layout
 from builder.recipe.disk import Disk
+from builder.recipe.software import Architecture
 
 OPTIONS = "root=UUID=0ff1ce rootflags=subvol=@ rw quiet"
 
@@ -45,9 +46,17 @@ def test_a_title_cannot_break_out_of_the_menu() -> None:
 
 
 def test_the_esp_has_what_each_firmware_needs() -> None:
-    def files(*firmware: str) -> set[str]:
+    def files(*firmware: str, architecture: Architecture = Architecture.AMD64) -> set[str]:
         path = Path("x")
-        made = esp_files(title="t", options=OPTIONS, kernel=path, initrd=path, systemd_boot=path, firmware=firmware)
+        made = esp_files(
+            title="t",
+            options=OPTIONS,
+            kernel=path,
+            initrd=path,
+            architecture=architecture,
+            systemd_boot=path,
+            firmware=firmware,
+        )
         return set(made)
 
     both = {"satchel/vmlinuz", "satchel/initrd.img"}
@@ -55,6 +64,8 @@ def test_the_esp_has_what_each_firmware_needs() -> None:
     assert files("uefi") == both | uefi
     assert files("bios") == both | {"grub/grub.cfg"}
     assert files("uefi", "bios") == both | uefi | {"grub/grub.cfg"}
+    other = uefi - {"EFI/BOOT/BOOTX64.EFI"} | {"EFI/BOOT/BOOTAA64.EFI"}
+    assert files("uefi", architecture=Architecture.ARM64) == both | other
 
 
 def test_the_script_for_sfdisk_leaves_nothing_to_decide() -> None:
