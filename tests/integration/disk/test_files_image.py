@@ -87,7 +87,8 @@ def grown(loaded: Loaded, lock: Lock) -> Growth:
     layer = FilesLayer(recipe=loaded.recipe, locked=lock.trees)
     store = Store("layers")
     planned = plan_layers([(layer.name, layer.parts())], foundation="", known=store.entries(), apart={"files"})
-    return Growth(layers=(layer,), planned=planned, store=store, lock=lock)
+    architecture = loaded.recipe.base.architecture
+    return Growth(layers=(layer,), planned=planned, store=store, lock=lock, architecture=architecture)
 
 
 def imaging(bench: Bench, loaded: Loaded, growth: Growth, tree: Path) -> Imaging:
