@@ -56,7 +56,7 @@ CONTAINER_PACKAGES: Final = ("skopeo",)
 QCOW2_PACKAGES: Final = ("qemu-utils",)
 """What it has besides, where a recipe asks for a qcow2."""
 
-FOREIGN_PACKAGES: Final = (*("cpio", "dracut-install", "python3", "qemu-user", "systemd", "udev", "xz-utils", "zstd"),)
+FOREIGN_PACKAGES: Final = ("cpio", "dracut-install", "python3", "qemu-user", "systemd", "udev", "xz-utils", "zstd")
 """What it has besides, where a recipe is for another processor: the emulator, and what stands in for emulated programs
 (`layers.foreign`)."""
 

@@ -39,7 +39,6 @@ class NoWheel(SatchelError):
     """A package that the index has, but not in any form that runs on the device."""
 
     def __init__(self, requirement: str, architecture: Architecture) -> None:
-        self.requirement = requirement
         super().__init__(f"{requirement} has no wheel that runs on {architecture} with Python {PYTHON}")
 
 

@@ -98,6 +98,7 @@ STARTS_PROGRAMS = ("host/", "boot/process.py")
 PURE = (
     *("plan", "units.py", "errors.py", "disk/partuuid.py", "recipe/model.py", "recipe/software.py", "recipe/disk.py"),
     *("recipe/content.py", "recipe/shapes.py", "recipe/waiver.py", "recipe/semantics.py", "recipe/semantics_disk.py"),
+    "recipe/semantics_processor.py",
     *("ledger/chain.py", "ledger/history.py", "ledger/export.py"),
     *("flash/gpt.py", "flash/overlay.py", "flash/chunk.py", "flash/choosing.py", "flash/keeping.py"),
 )
