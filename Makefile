@@ -75,8 +75,8 @@ integration: $(VENV) ## Tests with real tools, on plain files and loopback
 boot-test: $(VENV) ## Prove the image of RECIPE in virtual machines
 	@$(SATCHEL) test $(RECIPE)
 
-drills: $(VENV) ## What takes too long for every change: more variants of what boots; hours under emulation
-	@$(PYTEST) -m drill --durations=0 tests/boot
+drills: $(VENV) ## What takes too long for every change: more variants of what boots, a tree by emulation alone; hours
+	@$(PYTEST) -m drill --durations=0
 
 power-cuts: $(VENV) ## Cut the power at POINTS points of the first boot of RECIPE; goes on where it was broken off
 	@$(SATCHEL) test $(RECIPE) --power-cuts $(POINTS)

@@ -1,4 +1,7 @@
-"""A tree for another processor, as it is made, against the same layers with nothing but emulation."""
+"""A tree for another processor, as it is made, against the same layers with nothing but emulation.
+
+A drill: `make test` builds and boots such a tree, and its image is audited for programs of the builder's processor.
+"""
 
 from __future__ import annotations
 
@@ -46,6 +49,7 @@ LEFT_BY_APT = {
 
 
 @pytest.mark.in_namespace
+@pytest.mark.drill
 def test_the_tree_is_the_one_that_emulation_alone_makes() -> None:
     with TemporaryDirectory() as directory:
         loaded = _recipe(Path(directory))
