@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 from pathlib import Path
 
 import pytest
@@ -190,6 +191,24 @@ def test_the_last_partition_grows_afterwards(bench: Bench) -> None:
     after = card.table()
     assert card.ids() == ids
     assert after["partitions"][4]["size"] - before["partitions"][4]["size"] >= (LARGER - (2 << 20)) // 512
+    card.check()
+
+
+def test_the_mbr_goes_on_showing_the_firmware_of_a_raspberry_pi(bench: Bench) -> None:
+    card = flash(bench)
+    esp = card.table()["partitions"][1]
+    entry = struct.Struct("<xBBBBBBBII")
+    mbr = entry.pack(254, 255, 255, 0x0C, 254, 255, 255, esp["start"], esp["size"])
+    mbr += entry.pack(0, 2, 0, 0xEE, 254, 255, 255, 1, esp["start"] - 1) + bytes(32) + b"\x55\xaa"
+    with card.disk.open("r+b") as file:
+        file.seek(446)
+        file.write(mbr)
+    image = card.ids()
+    card.start(image["disk"])
+    size = card.disk.stat().st_size
+    grow.grow_partition(Partition(disk=card.disk, node=Path("/nowhere"), number=5, disk_bytes=size))
+    assert unchanged(image, card.ids()) == set()
+    assert card.disk.read_bytes()[446:512] == mbr
     card.check()
 
 
