@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
-from builder.audit.partition import ImagePartition
+from builder.audit.partition import esp_of
 from builder.audit.reader import read_file
 from builder.boot.subject import Firmware, Gift, Grown, Subject
 from builder.disk.image import DESCRIPTOR
@@ -16,7 +16,6 @@ from builder.host.tools import Tools
 from builder.identity.shared import makers_of
 from builder.identity.trial_seed import common_seed, trial_seed
 from builder.manifest import ON_ESP, Manifest, PartitionRecord, parse_manifest
-from builder.recipe.disk import FileSystem
 from builder.recipe.model import Check, HttpCheck, Recipe
 from builder.units import MIB
 
@@ -50,19 +49,13 @@ def read_embedded_manifest(tools: Tools, image: Path, table: Table) -> Manifest:
     Raises:
         ArtifactError: the image has none: it is not one of ours.
     """
-    for partition in table.partitions:
-        if "esp" in partition.flags:
-            esp = ImagePartition(
-                name=partition.name,
-                start_bytes=partition.start_bytes,
-                size_bytes=partition.size_bytes,
-                filesystem=FileSystem.VFAT,
-            )
-            return parse_manifest(read_file(tools, image, esp, ON_ESP), source=f"{image} ({ON_ESP} on its ESP)")
-    raise ArtifactError(
-        f"{image} has no EFI system partition, so it is not an image made by Satchel",
-        hint="`satchel inspect` shows the partitions of any image",
-    )
+    esp = esp_of(table)
+    if esp is None:
+        raise ArtifactError(
+            f"{image} has no EFI system partition, so it is not an image made by Satchel",
+            hint="`satchel inspect` shows the partitions of any image",
+        )
+    return parse_manifest(read_file(tools, image, esp, ON_ESP), source=f"{image} ({ON_ESP} on its ESP)")
 
 
 def subject_of(image: Path, manifest: Manifest) -> Subject:
@@ -73,7 +66,7 @@ def subject_of(image: Path, manifest: Manifest) -> Subject:
     return Subject(
         image=image,
         recipe=recipe.name,
-        firmware=tuple(Firmware(method) for method in manifest.boot),
+        firmware=tuple(map(Firmware, manifest.boot)),
         checks=manifest.checks,
         channels=_channel_claims(manifest),
         kolibri=recipe.kolibri is not None,

@@ -18,9 +18,10 @@ from builder.content.pool.pool import DATE_S
 from builder.content.proof import content_of, prove_content
 from builder.disk import btrfs, ext4, vfat
 from builder.disk.assemble import Piece, Pieces, assemble
-from builder.disk.bootloader import esp_files, kernel_options, systemd_boot
+from builder.disk.bootloader import INITRD, KERNEL, esp_files, kernel_options, systemd_boot
 from builder.disk.extents import Extent
 from builder.disk.grub import boot_code_for, make_bios_boot
+from builder.disk.raspberry_pi import CMDLINE, CONFIG, FIRMWARE, config_txt, firmware_files, without_slot
 from builder.disk.source import Source
 from builder.disk.split import Part, split
 from builder.errors import BuildFailed
@@ -257,7 +258,7 @@ class Imaging:
             cmdline=disk.cmdline,
             image=layout.disk_guid if disk.own_ids else None,
         )
-        return esp_files(
+        files = esp_files(
             title=self.recipe.description,
             options=options,
             kernel=_newest(self.tree / "boot", "vmlinuz-"),
@@ -266,6 +267,39 @@ class Imaging:
             systemd_boot=(self.tree if foreign else self.tools.tree) / systemd_boot(architecture),
             firmware=disk.boot,
         )
+        return {**files, **self._raspberry_pi(options)} if "raspberry-pi" in disk.boot else files
+
+    def _kernel_config(self, version: str) -> str:
+        # Debian moved it between Linux 6.12 and 7.3.
+        places = (self.tree / f"boot/config-{version}", self.tree / f"usr/lib/modules/{version}/config")
+        return next((place.read_text() for place in places if place.is_file()), "")
+
+    def _raspberry_pi(self, options: str) -> dict[str, Path | bytes]:
+        """What the boards read besides kernel and initrd.
+
+        Raises:
+            BuildFailed: the tree, or its kernel, lacks something that a board of the recipe needs.
+        """
+        version = _newest(self.tree / "boot", "vmlinuz-").name.removeprefix("vmlinuz-")
+        asked = self.recipe.disk.raspberry_pi
+        found = firmware_files(
+            asked.boards,
+            firmware=self.tree / FIRMWARE,
+            device_trees=self.tree / f"usr/lib/linux-image-{version}/broadcom",
+        )
+        for name, path in found.items():
+            if not path.is_file():
+                raise BuildFailed(
+                    f"no {name} for the boards of the recipe: the tree has no /{path.relative_to(self.tree)}",
+                    hint="name raspi-firmware and linux-image-arm64 in packages.apt",
+                )
+        if lost := without_slot(asked.boards, self._kernel_config(version)):
+            raise BuildFailed(
+                f"Linux {version} has no driver for the card slot of: {', '.join(lost)}",
+                hint="take a newer linux-image-arm64 (base.backports), or leave them out of disk.raspberry_pi.boards",
+            )
+        config = config_txt(asked.config, kernel=KERNEL, initrd=INITRD)
+        return {**found, CONFIG: config.encode(), CMDLINE: f"{options}\n".encode()}
 
 
 def _touching(growth: Growth, mount: str) -> dict[str, str]:

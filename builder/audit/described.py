@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
-from builder.audit.facts import BuildHost, Facts
+from builder.audit.facts import BoardFirmware, BuildHost, Facts
 from builder.audit.partition import ImagePartition
 from builder.errors import ArtifactError
 from builder.recipe.disk import Disk
@@ -55,6 +55,14 @@ def image_partitions(disk: Disk, places: Iterable[Place]) -> tuple[ImagePartitio
     )
 
 
+def board_firmware(disk: Disk) -> BoardFirmware | None:
+    """What the boards of a recipe read, if it is for boards."""
+    if "raspberry-pi" not in disk.boot:
+        return None
+    place = next(partition.mount for partition in disk.partitions if partition.type == "esp")
+    return BoardFirmware(place=place or "", boards=disk.raspberry_pi.boards)
+
+
 def declared_facts(recipe: Recipe, build_host: BuildHost, *, secrets: tuple[str, ...] = ()) -> Facts:
     """What a recipe declares, so that the audit does not take it for a trace of somebody."""
     kolibri = recipe.kolibri
@@ -65,4 +73,5 @@ def declared_facts(recipe: Recipe, build_host: BuildHost, *, secrets: tuple[str,
         bulk=() if kolibri is None else (f"{kolibri.content}/storage",),
         files=tuple(source.files.to for source in recipe.content if source.files),
         secrets=secrets,
+        architecture=recipe.base.architecture,
     )

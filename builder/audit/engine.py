@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from builder.audit import kolibri_content
@@ -46,6 +46,9 @@ def audit_tree(tree: Path, facts: Facts, *, within: str = "", only: Collection[s
         only: Names of the rules to apply; all when empty.
     """
     bulk = tuple(path.strip("/") for path in facts.bulk)
+    if within:
+        # No board reads what is not the device's own root directory.
+        facts = replace(facts, board_firmware=None)
     whole = Tree(tree, leave_out=bulk, small_only=tuple(path.strip("/") for path in facts.files))
     inner = tuple(_roots_inside(whole))
     looked_at = whole.without(inner)

@@ -8,6 +8,9 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
+from builder.recipe.disk import Board
+from builder.recipe.software import Architecture
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildHost:
@@ -15,6 +18,14 @@ class BuildHost:
 
     name: str = ""
     directories: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoardFirmware:
+    """Where on the device the firmware of Raspberry Pi boards lies, and which boards must start from it."""
+
+    place: str
+    boards: tuple[Board, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +45,10 @@ class Facts:
     finished image none are."""
     secrets: tuple[str, ...] = ()
     """Texts that must not occur in any file."""
+    architecture: Architecture | None = None
+    """The processor that the programs are for, if that is known."""
+    board_firmware: BoardFirmware | None = None
+    """Of a finished image for such boards; the tree that it is made of has none yet."""
 
 
 def this_host(*directories: Path) -> BuildHost:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from builder.disk.read import Table
 from builder.recipe.disk import FileSystem
 
 
@@ -24,3 +25,13 @@ class ImagePartition:
         """Directories of the file system with the mount point of each; "" is the whole file system."""
         whole = () if self.mount is None else (("", self.mount),)
         return (*whole, *self.subvolumes)
+
+
+def esp_of(table: Table) -> ImagePartition | None:
+    """The EFI system partition, which on a card for a Raspberry Pi is its firmware's; none if there is none."""
+    found = next((partition for partition in table.partitions if "esp" in partition.flags), None)
+    if found is None:
+        return None
+    return ImagePartition(
+        name=found.name, start_bytes=found.start_bytes, size_bytes=found.size_bytes, filesystem=FileSystem.VFAT
+    )

@@ -167,6 +167,17 @@ class Tree:
             self.not_read(path, error)
             return b""
 
+    def head(self, path: str, count: int) -> bytes:
+        """The first bytes of a file; nothing as `read`."""
+        if self.get(path) is None:
+            return b""
+        try:
+            with (self.root / path).open("rb") as stream:
+                return stream.read(count)
+        except OSError as error:
+            self.not_read(path, error)
+            return b""
+
     def text(self, path: str) -> str:
         """The content of a file as text, whatever bytes it holds."""
         return self.read(path).decode(errors="replace")

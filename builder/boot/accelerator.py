@@ -17,7 +17,8 @@ from builder.boot.machine import Acceleration
 from builder.boot.process import running
 from builder.errors import CommandFailed, HostError
 from builder.host.sandbox import Mount
-from builder.host.tools import Tools
+from builder.host.tools import ARCHITECTURE, Tools
+from builder.recipe.software import Architecture
 from builder.units import MIB
 
 KVM_DEVICE: Final = Path("/dev/kvm")
@@ -52,11 +53,16 @@ class Accelerator:
 
     kind: Acceleration
     reason: str
+    architecture: Architecture = Architecture.AMD64
+    """The processor of the guests."""
 
     @property
     def slowness(self) -> int:
         """By how much longer to wait than on a real computer."""
-        return 1 if self.kind is Acceleration.KVM else 5
+        if self.kind is Acceleration.KVM:
+            return 1
+        # A Raspberry Pi has four processors, more than many a host.
+        return 5 if self.architecture is Architecture.AMD64 else 10
 
     @property
     def mounts(self) -> tuple[Mount, ...]:
@@ -66,12 +72,22 @@ class Accelerator:
         return (Mount(target=str(KVM_DEVICE), source=KVM_DEVICE, device=True),)
 
 
-def choose(tools: Tools, scratch: Path, *, wanted: Acceleration | None = None) -> Accelerator:
+def choose(
+    tools: Tools,
+    scratch: Path,
+    *,
+    architecture: Architecture = Architecture.AMD64,
+    wanted: Acceleration | None = None,
+) -> Accelerator:
     """The accelerator to use: the one that is wanted, else KVM if it works.
 
     Raises:
         HostError: KVM is wanted and does not work.
     """
+    if architecture != ARCHITECTURE:
+        return Accelerator(
+            kind=Acceleration.TCG, reason=f"this machine's processor is no {architecture}", architecture=architecture
+        )
     if wanted is Acceleration.TCG:
         return Accelerator(kind=Acceleration.TCG, reason="asked for")
     trouble = _trouble_with_kvm(tools, scratch)

@@ -145,6 +145,15 @@ class FirstBootAnswer(_Message):
     firmware: Firmware
 
 
+def is_greeting(line: bytes | str) -> bool:
+    """Whether the agent says that it listens from now on."""
+    try:
+        message = json.loads(line)
+    except ValueError:
+        return False
+    return isinstance(message, dict) and message.get("listening") is True
+
+
 Answer = TypeVar("Answer", GuestReport, FirstBootAnswer)
 
 

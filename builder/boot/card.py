@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from builder.boot.accelerator import Accelerator
-from builder.boot.machine import CARD, IMAGE, MACHINE, OVMF_VARIABLES, VARIABLES
+from builder.boot.machine import CARD, IMAGE, MACHINE, MODELS, VARIABLES
 from builder.disk.image import disk_image
 from builder.host.sandbox import Mount, Sandbox
 from builder.host.tools import Tools
@@ -53,7 +53,8 @@ def insert(
         CommandFailed: the card could not be made.
     """
     base = over or below(image)
-    shutil.copyfile(tools.tree / OVMF_VARIABLES.lstrip("/"), directory / Path(VARIABLES).name)
+    variables = MODELS[accelerator.architecture].uefi_variables
+    shutil.copyfile(tools.tree / variables.lstrip("/"), directory / Path(VARIABLES).name)
     sandbox = look(tools, image, directory, accelerator.mounts, network=True)
     sandbox.run(
         ("qemu-img", "create", "-q", "-f", "qcow2", "-b", base.path, "-F", base.format, CARD, str(card_bytes)),

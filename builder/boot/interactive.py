@@ -7,6 +7,7 @@ import sys
 import termios
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -14,9 +15,10 @@ from typing import Final
 from builder.boot import card
 from builder.boot.accelerator import Accelerator
 from builder.boot.console import tail
-from builder.boot.machine import SEED_DISK, MachineSpec
+from builder.boot.machine import SEED_DISK, DiskBus, MachineSpec
 from builder.boot.process import running
 from builder.boot.qmp import Closed
+from builder.boot.raspi3b import Raspi3b, direct_start, slot_bytes
 from builder.boot.subject import Firmware
 from builder.disk.image import disk_image
 from builder.errors import BootTestFailed
@@ -57,10 +59,13 @@ def boot(
         BootTestFailed: QEMU ended badly.
         CommandFailed: it did not start.
     """
-    spec = MachineSpec(
+    on_board = firmware is Firmware.RASPBERRY_PI
+    spec = (Raspi3b if on_board else MachineSpec)(
         name=image.stem,
         firmware=firmware,
+        architecture=accelerator.architecture,
         acceleration=accelerator.kind,
+        bus=DiskBus.SD if on_board else DiskBus.VIRTIO,
         ports=ports,
         seed_disk=seed is not None,
         monitor_keys=True,
@@ -68,7 +73,10 @@ def boot(
     with TemporaryDirectory(prefix="boot-", dir=scratch) as name:
         directory = Path(name)
         size = disk_image(image).size_bytes + 4 * GIB
+        size = slot_bytes(size) if on_board else size
         sandbox = card.insert(tools, accelerator, image, card_bytes=size, directory=directory)
+        if on_board:
+            spec = replace(spec, direct=direct_start(sandbox, image))
         if seed is not None:
             shutil.copyfile(seed, directory / Path(SEED_DISK).name)
         errors = directory / "qemu.log"

@@ -14,14 +14,40 @@ from typing import Final
 from uuid import UUID
 
 from builder.boot.subject import Firmware
+from builder.recipe.software import Architecture
 from builder.units import SECTOR
 
 AGENT_PORT: Final = "org.satchel.agent"
 """The virtio-serial port whose presence starts the agent on the device."""
 
-OVMF_CODE: Final = "/usr/share/OVMF/OVMF_CODE_4M.fd"
-OVMF_VARIABLES: Final = "/usr/share/OVMF/OVMF_VARS_4M.fd"
-"""Debian's UEFI firmware and its empty variable store, in the package ovmf."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """What QEMU has for computers with one kind of processor."""
+
+    emulator: str
+    processor: str
+    """The one that is emulated."""
+    uefi: str
+    uefi_variables: str
+    """Debian's UEFI firmware and its empty variable store."""
+
+
+MODELS: Final = {
+    Architecture.AMD64: Model(
+        emulator="qemu-system-x86_64",
+        processor="max",
+        uefi="/usr/share/OVMF/OVMF_CODE_4M.fd",
+        uefi_variables="/usr/share/OVMF/OVMF_VARS_4M.fd",
+    ),
+    Architecture.ARM64: Model(
+        emulator="qemu-system-aarch64",
+        # That of a Raspberry Pi 4. `max` computes signatures of pointers, which takes most of its time.
+        processor="cortex-a72",
+        uefi="/usr/share/AAVMF/AAVMF_CODE.no-secboot.fd",
+        uefi_variables="/usr/share/AAVMF/AAVMF_VARS.fd",
+    ),
+}
 
 
 MEMORY_MIB: Final = 1536
@@ -52,6 +78,7 @@ class DiskBus(StrEnum):
     VIRTIO = "virtio"
     AHCI = "ahci"
     USB = "usb"
+    SD = "sd"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +112,7 @@ class MachineSpec:
     computer: str = ""
     """Whose serial numbers and address it has; those of its own name when empty: two names are two computers."""
     firmware: Firmware
+    architecture: Architecture = Architecture.AMD64
     acceleration: Acceleration
     bus: DiskBus = DiskBus.VIRTIO
     memory_mib: int = MEMORY_MIB
@@ -112,16 +140,15 @@ class MachineSpec:
         kvm = self.acceleration is Acceleration.KVM
         numbers = Numbers.of(self.computer or self.name)
         return (
-            "qemu-system-x86_64",
+            self._model.emulator,
             *("-name", self.name, "-no-user-config", "-nodefaults", "-display", "none"),
-            # graphics=off makes SeaBIOS speak on the serial console too, and with it GRUB when it is lost.
-            *("-machine", "q35" if self.firmware is Firmware.UEFI else "pc,graphics=off"),
-            *("-accel", self.acceleration, "-cpu", "host" if kvm else "max"),
+            *("-machine", self._machine),
+            *("-accel", self.acceleration, "-cpu", "host" if kvm else self._model.processor),
             *("-uuid", numbers.uuid, "-smbios", f"type=1,serial={numbers.serial}"),
             *("-smp", str(self.processors or (2 if kvm else 1)), "-m", str(self.memory_mib)),
             *(("-rtc", f"base={self.clock}") if self.clock else ()),
-            *(("-device", "VGA") if self.screen else ()),
-            *("-device", "virtio-rng-pci", "-device", "pvpanic"),
+            *(("-device", "VGA") if self.screen and self._is_pc else ()),
+            *("-device", "virtio-rng-pci", "-device", "pvpanic" if self._is_pc else "pvpanic-pci"),
             *self.direct,
             *self._firmware(),
             *self._disk(numbers),
@@ -132,11 +159,26 @@ class MachineSpec:
             *(() if agent is None else _agent(agent)),
         )
 
+    @property
+    def _is_pc(self) -> bool:
+        return self.architecture is Architecture.AMD64
+
+    @property
+    def _model(self) -> Model:
+        return MODELS[self.architecture]
+
+    @property
+    def _machine(self) -> str:
+        if not self._is_pc:
+            return "virt"
+        # graphics=off makes SeaBIOS speak on the serial console too, and with it GRUB when it is lost.
+        return "q35" if self.firmware is Firmware.UEFI else "pc,graphics=off"
+
     def _firmware(self) -> tuple[str, ...]:
         if self.firmware is Firmware.BIOS:
             return ()
         return (
-            *("-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={OVMF_CODE}"),
+            *("-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={self._model.uefi}"),
             *("-drive", f"if=pflash,unit=1,format=raw,file={VARIABLES}"),
         )
 
@@ -145,7 +187,8 @@ class MachineSpec:
             return _recorded_disk(numbers)
         # cache=unsafe: the overlay is thrown away, so flushing it to the host's disk only costs time.
         serial = f"drive=card,serial={numbers.disk_serial},bootindex=1"
-        drive = ("-drive", f"if=none,id=card,format=qcow2,cache=unsafe,file={CARD}")
+        file = f"format=qcow2,cache=unsafe,file={CARD}"
+        drive = ("-drive", f"if=none,id=card,{file}")
         match self.bus:
             case DiskBus.VIRTIO:
                 return (*drive, "-device", f"virtio-blk-pci,{serial}")
@@ -153,21 +196,25 @@ class MachineSpec:
                 return (*drive, "-device", "ich9-ahci,id=ahci", "-device", f"ide-hd,bus=ahci.0,{serial}")
             case DiskBus.USB:
                 return (*drive, "-device", "qemu-xhci", "-device", f"usb-storage,removable=on,{serial}")
+            case DiskBus.SD:
+                return ("-drive", f"if=sd,{file}")
 
     def _seed_disk(self) -> tuple[str, ...]:
         if not self.seed_disk:
             return ()
         drive = f"if=none,id=seed,format=raw,readonly=on,file={SEED_DISK}"
-        return ("-drive", drive, "-device", "ide-cd,bus=ide.1,drive=seed")
+        if self._is_pc:
+            return ("-drive", drive, "-device", "ide-cd,bus=ide.1,drive=seed")
+        return ("-drive", drive, "-device", "ich9-ahci,id=drives", "-device", "ide-cd,bus=drives.0,drive=seed")
 
-    def _network(self, numbers: Numbers) -> Iterator[str]:
+    def _network(self, numbers: Numbers, *, card: str = "virtio-net-pci,romfile=") -> Iterator[str]:
         # restrict=on: the guest reaches nothing, as in a school without Internet; only the forwarded ports come in.
         router = "user,restrict=on" + "".join(f",hostfwd=tcp:127.0.0.1:0-:{port}" for port in self.ports)
         cables = [f"dgram,local.type=fd,local.str={end}" for end in self.cables]
         for number, netdev in enumerate(cables or [router]):
             address = numbers.address if number == 0 else Numbers.of(f"{numbers.serial} {number}").address
             yield from ("-netdev", f"{netdev},id=net{number}")
-            yield from ("-device", f"virtio-net-pci,netdev=net{number},mac={address},romfile=")
+            yield from ("-device", f"{card},mac={address},netdev=net{number}")
 
     def _console(self) -> tuple[str, ...]:
         mux = ",mux=on" if self.monitor_keys else ""

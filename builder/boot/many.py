@@ -132,6 +132,7 @@ def _boot(
         spec = MachineSpec(
             name=name,
             firmware=subject.firmware[0],
+            architecture=bench.accelerator.architecture,
             acceleration=bench.accelerator.kind,
             processors=1,
             memory_mib=_MEMORY_MIB,

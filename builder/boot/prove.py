@@ -2,9 +2,9 @@
 
 Machine A boots the first firmware on a card larger than the smallest one, with a seed that tells it who to become:
 first boot, a look from outside, a restart, power-off. Machine B is its clone without a seed of its own: the other
-firmware, the smallest card, an AHCI disk as in real computers, and a clock whose battery is empty. So one run proves
-the boot methods, the recipe's checks, growing, drivers, that the clock does not matter, that a seed is taken and its
-secrets removed, that identities differ and that they stay.
+firmware, the smallest card, a disk or a slot as in real computers, and a clock whose battery is empty. So one
+run proves the boot methods, the recipe's checks, growing, drivers, that the clock does not matter, that a seed is taken
+and its secrets removed, that identities differ and that they stay.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -26,13 +27,15 @@ from builder.boot.diary import FIRST_BOOT, RESTART, Bench, Diary
 from builder.boot.gift import compare_gift, give, left_by
 from builder.boot.machine import MEMORY_MIB, DiskBus, MachineSpec
 from builder.boot.outcome import MEANINGS, Outcome
+from builder.boot.raspi3b import Raspi3b, direct_start, slot_bytes
 from builder.boot.result import Boot, BootTestResult, Comparison
 from builder.boot.session import session
-from builder.boot.subject import Subject
+from builder.boot.subject import Firmware, Subject
 from builder.disk.image import disk_image
 from builder.errors import PlanError
 from builder.host.sandbox import Sandbox
 from builder.progress import Reporter
+from builder.recipe.software import Architecture
 from builder.units import GIB, KIB, MIB, format_size
 
 LARGER_BY: Final = 4 * GIB
@@ -59,11 +62,16 @@ def prove_image(subject: Subject, bench: Bench, *, together: bool) -> BootTestRe
     if size > subject.card_bytes:
         raise PlanError(f"{subject.image} is {format_size(size)}, and its card only {format_size(subject.card_bytes)}")
     kind = bench.accelerator.kind
-    a = MachineSpec(name="A", firmware=subject.firmware[0], acceleration=kind, ports=subject.ports)
-    b = MachineSpec(
-        name="B", firmware=subject.firmware[-1], acceleration=kind, bus=DiskBus.AHCI, clock="1970-01-01T00:00:00"
+    a = MachineSpec(
+        name="A",
+        firmware=subject.firmware[0],
+        architecture=bench.accelerator.architecture,
+        acceleration=kind,
+        ports=subject.ports,
     )
+    b = _clone_of(a, subject.firmware[-1])
     larger = subject.card_bytes + LARGER_BY
+    smallest = slot_bytes(subject.card_bytes) if b.bus is DiskBus.SD else subject.card_bytes
     bench.reporter.note(f"virtual machines run under {kind} ({bench.accelerator.reason})")
 
     left: list[bytes] = []
@@ -79,7 +87,7 @@ def prove_image(subject: Subject, bench: Bench, *, together: bool) -> BootTestRe
         return tuple(diary.boots)
 
     def clone(attempt: int) -> tuple[Boot, ...]:
-        inserted = _inserted(subject, b, bench, card_bytes=subject.card_bytes, attempt=attempt)
+        inserted = _inserted(subject, b, bench, card_bytes=smallest, attempt=attempt)
         if subject.common:
             give(*inserted, subject.common)
         with _switched_on(subject, b, bench, inserted[0]) as diary:
@@ -97,10 +105,19 @@ def prove_image(subject: Subject, bench: Bench, *, together: bool) -> BootTestRe
         image=subject.image.name,
         accelerator=bench.accelerator,
         boots=(*of_a, *of_b),
-        comparisons=_comparisons(subject, of_a, of_b, larger_bytes=larger, left=left),
+        comparisons=_comparisons(subject, of_a, of_b, cards=(larger, smallest), left=left),
         logs=tuple(f"{spec.name}.console.log" for spec in (a, b)),
         seconds=time.monotonic() - started,
     )
+
+
+def _clone_of(a: MachineSpec, firmware: Firmware) -> MachineSpec:
+    """Another machine than A, with the firmware that A does not have if there is one."""
+    if firmware is Firmware.RASPBERRY_PI:
+        return Raspi3b(name="B", firmware=firmware, acceleration=a.acceleration, bus=DiskBus.SD)
+    # Debian's UEFI firmware for arm64 has no driver for AHCI.
+    bus = DiskBus.AHCI if a.architecture is Architecture.AMD64 else DiskBus.USB
+    return replace(a, name="B", firmware=firmware, bus=bus, clock="1970-01-01T00:00:00", ports=())
 
 
 def room_for_two() -> bool:
@@ -136,6 +153,8 @@ def _inserted(
 
 @contextmanager
 def _switched_on(subject: Subject, spec: MachineSpec, bench: Bench, sandbox: Sandbox) -> Iterator[Diary]:
+    if spec.firmware is Firmware.RASPBERRY_PI:
+        spec = replace(spec, direct=direct_start(sandbox, subject.image))
     with session(sandbox, spec, logs=bench.logs, cancelled=bench.cancelled) as device:
         yield Diary(spec, subject, bench, device)
 
@@ -161,7 +180,7 @@ def _run(
 
 
 def _comparisons(
-    subject: Subject, of_a: tuple[Boot, ...], of_b: tuple[Boot, ...], *, larger_bytes: int, left: Sequence[bytes]
+    subject: Subject, of_a: tuple[Boot, ...], of_b: tuple[Boot, ...], *, cards: tuple[int, int], left: Sequence[bytes]
 ) -> tuple[Comparison, ...]:
     a, again, b = _report(of_a, FIRST_BOOT), _report(of_a, RESTART), _report(of_b, FIRST_BOOT)
 
@@ -182,7 +201,7 @@ def _comparisons(
         claims = compare_gift(again, gift, left[0]) if again and left else None
         made.append(make("machine A is what its seed says", ("seed", "device"), claims))
     if (grown := subject.grown) is not None:
-        for name, report, size in (("larger", a, larger_bytes), ("smallest", b, subject.card_bytes)):
+        for name, report, size in (("larger", a, cards[0]), ("smallest", b, cards[1])):
             claims = compare_growth(report, grown, card_bytes=size) if report else None
             made.append(make(f"the disk grew to the {name} card", ("image and card", "device"), claims))
     return tuple(made)

@@ -8,11 +8,12 @@ from __future__ import annotations
 import secrets
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from builder.boot.answer import Answer, FirstBootAnswer, GuestReport, Then, answer_to
+from builder.boot.answer import Answer, FirstBootAnswer, GuestReport, Then, answer_to, is_greeting
 from builder.boot.console import lost, plain, tail
 from builder.boot.machine import MachineSpec
 from builder.boot.outcome import NoReport, Outcome
@@ -43,6 +44,7 @@ class Session:
         self._cancelled = cancelled
         self._somebody_listens = False
         self._question: object | None = None
+        self._answers: deque[bytes] = deque()
 
     def console(self) -> str:
         """The last lines of the serial console."""
@@ -73,8 +75,8 @@ class Session:
         until = time.monotonic() + within
         while time.monotonic() < until:
             self._listen()
-            while self._qemu.answers:
-                answer = self._answer(self._qemu.answers.popleft(), nonce, kind)
+            while self._answers:
+                answer = self._answer(self._answers.popleft(), nonce, kind)
                 if answer is not None:
                     self._question = None
                     return answer
@@ -122,6 +124,14 @@ class Session:
         if self._cancelled.is_set():
             raise Cancelled
         self._qemu.listen()
+        while self._qemu.answers:
+            line = self._qemu.answers.popleft()
+            if not is_greeting(line):
+                self._answers.append(line)
+                continue
+            self._somebody_listens = True
+            if self._question is not None:
+                self._put_question()
 
     def _put_question(self) -> None:
         # A machine that is gone already is noticed with its reason by whoever waits.
@@ -129,17 +139,14 @@ class Session:
             self._qemu.agent.write(self._question)
 
     def _events(self) -> Iterator[Event]:
-        """What happened to the guest. The question is put whenever somebody opens the agent's port: put earlier, the
-        UEFI firmware's own serial driver would swallow it.
+        """What happened to the guest. After a restart nobody listens until the agent greets again: a question that is
+        put earlier would be swallowed by the UEFI firmware's own serial driver.
         """
         while self._qemu.control.events:
             event = self._qemu.control.events.popleft()
-            if event.name != "VSERPORT_CHANGE":
-                yield event
-                continue
-            self._somebody_listens = event.detail == "True"
-            if self._somebody_listens and self._question is not None:
-                self._put_question()
+            if event.name == "RESET":
+                self._somebody_listens = False
+            yield event
 
     def _answer(self, line: bytes, nonce: str, kind: type[Answer]) -> Answer | None:
         try:

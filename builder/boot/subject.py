@@ -12,10 +12,11 @@ from builder.recipe.model import Check
 
 
 class Firmware(StrEnum):
-    """What starts the boot loader."""
+    """What starts the boot loader, or the kernel itself."""
 
     UEFI = "uefi"
     BIOS = "bios"
+    RASPBERRY_PI = "raspberry-pi"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

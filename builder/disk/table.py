@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from builder.disk.hybrid import ENTRIES_AT, hybrid_entries
 from builder.host.sandbox import Mount
 from builder.host.tools import WORK, Tools
 from builder.plan.layout import GPT_SECTORS, Layout
@@ -36,10 +37,14 @@ def sfdisk_script(layout: Layout) -> str:
 
 
 def write_table(tools: Tools, layout: Layout, image: Path) -> None:
-    """Write both copies of the GPT and the protective MBR into an image file that has its final size."""
+    """Write both copies of the GPT and the MBR into an image file that has its final size."""
     disk = f"{WORK}/disk.img"
     tools.sandbox(Mount(target=disk, source=image, writable=True)).run(
         ("sfdisk", "--quiet", "--no-reread", "--no-tell-kernel", "--wipe=never", disk),
         why="write the partition table",
         stdin=sfdisk_script(layout).encode(),
     )
+    if layout.in_mbr:
+        with image.open("r+b") as file:
+            file.seek(ENTRIES_AT)
+            file.write(hybrid_entries(layout, layout.partition(layout.in_mbr)))

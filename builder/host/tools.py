@@ -75,6 +75,12 @@ LAB_PACKAGES: Final = (
     "zstd",
 )
 
+LABS: Final = {
+    "amd64": LAB_PACKAGES,
+    "arm64": (*LAB_PACKAGES, "qemu-efi-aarch64", "qemu-system-arm"),
+}
+"""What boots images, by the processor that they are for."""
+
 WASTE: Final = ("doc", "info", "locale", "man", "lintian")
 """Below /usr/share; left out of every tree that we make: nobody reads it on a server, and it costs megabytes."""
 

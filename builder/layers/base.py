@@ -24,6 +24,12 @@ echo '{source_line(_DEBS)}' > sources.list
 """
 _RESTORE_SOURCES: Final = 'mv "$1/etc/apt/sources.list.kept" "$1/etc/apt/sources.list"'
 
+# Debian's backports give upgrades of what came from there, and nothing else by themselves.
+_ADD_BACKPORTS: Final = """set -eu
+cd "$1/etc/apt"
+sed --quiet "s/ {suite} / {suite}-backports /p" sources.list > "sources.list.d/{suite}-backports.list"
+"""
+
 _FRAME: Final = SLIMMING[:1]
 """Options for a tree that gets its packages otherwise, and with them what must be removed."""
 
@@ -59,8 +65,8 @@ class BaseLayer(Layer):
     def build(self, site: Site) -> None:
         """Fill the empty tree with exactly the locked packages.
 
-        The device's own list of sources is mmdebstrap's default for the suite, or the mirror that the recipe names; it
-        is put aside while packages come from the pool.
+        The device's own list of sources is mmdebstrap's default for the suite, or the mirror that the recipe names, and
+        its backports if the recipe takes something from there; it is put aside while packages come from the pool.
         """
         debs = site.scratch / "debs"
         debs.mkdir()
@@ -94,6 +100,7 @@ class BaseLayer(Layer):
             "--skip=check/signed-by,check/qemu",
             f"--setup-hook={_KEEP_SOURCES}",
             f"--customize-hook={_RESTORE_SOURCES}",
+            *((f"--customize-hook={_ADD_BACKPORTS.format(suite=base.suite)}",) if base.backports else ()),
             base.suite,
             TREE,
             *((base.mirror,) if base.mirror else ()),

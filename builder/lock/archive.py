@@ -41,6 +41,16 @@ class Origin:
     """A mirror as mmdebstrap takes it; empty for its defaults."""
     older: str | None = None
     """A further release, for what the suite does not have."""
+    backports: tuple[str, ...] = ()
+    """Packages that the suite's backports give."""
+
+    def alone(self) -> Origin:
+        """The suite without other releases."""
+        return replace(self, older=None, backports=())
+
+    def others(self) -> tuple[str, ...]:
+        """The other releases."""
+        return (*filter(None, (self.older,)), *((backports_of(self.suite),) if self.backports else ()))
 
 
 def origin_of(base: Base) -> Origin:
@@ -52,7 +62,13 @@ def origin_of(base: Base) -> Origin:
         architecture=base.architecture,
         mirror=mirror,
         older=base.older,
+        backports=base.backports,
     )
+
+
+def backports_of(suite: str) -> str:
+    """The name of a suite's backports."""
+    return f"{suite}-backports"
 
 
 def downloadable(address: str) -> str:
@@ -65,9 +81,7 @@ class Archive:
     """Settings of apt that lead to an archive, below a directory of their own."""
 
     root: Path
-    architecture: str
-    older: str | None = None
-    """The release that gives only what is nowhere else."""
+    origin: Origin
 
     @property
     def sites(self) -> tuple[str, ...]:
@@ -109,9 +123,12 @@ class Archive:
 
     def preferences(self, text: str) -> None:
         """Which versions are preferred from now on, as apt_preferences(5) has it."""
+        origin = self.origin
         # Below the 500 of everything else: a version from there is chosen only where there is no other.
-        last = f"Package: *\nPin: release n={self.older}*\nPin-Priority: 100\n\n" if self.older else ""
-        (self.root / "etc/apt/preferences").write_text(last + text)
+        pins = [("*", release, 100) for release in origin.others()]
+        pins += [(name, backports_of(origin.suite), 500) for name in origin.backports]
+        others = "".join(f"Package: {what}\nPin: release n={of}*\nPin-Priority: {pin}\n\n" for what, of, pin in pins)
+        (self.root / "etc/apt/preferences").write_text(others + text)
 
     def download(self, wanted: Sequence[tuple[str, Path, str]], *, on_line: Callable[[str], None]) -> None:
         """Download files, each an address, a place and a SHA-256; those that cannot be had are not there afterwards."""
@@ -130,19 +147,19 @@ def archive(origin: Origin) -> Iterator[Archive]:
         raise MissingTool("mmdebstrap", why="to find Debian packages", package="mmdebstrap")
     with scratch(cache_directory() / "tmp", "archive-") as root:
         _set_up(root, origin)
-        if origin.older:
-            with scratch(root, "older-") as other:
-                _set_up(other, _of_older(origin, origin.older))
-                _add_sources(root / "etc/apt", other / "etc/apt", named=origin.older)
-        found = Archive(root=root, architecture=origin.architecture, older=origin.older)
+        for release in origin.others():
+            with scratch(root, "other-") as other:
+                _set_up(other, _of_release(origin, release))
+                _add_sources(root / "etc/apt", other / "etc/apt", named=release)
+        found = Archive(root=root, origin=origin)
         found.preferences("")
         yield found
 
 
-def _of_older(origin: Origin, older: str) -> Origin:
+def _of_release(origin: Origin, release: str) -> Origin:
     # A mirror may be a whole line of sources.list(5), which names the release, too.
-    mirror = tuple(each.replace(f" {origin.suite} ", f" {older} ") for each in origin.mirror)
-    return replace(origin, suite=older, mirror=mirror)
+    mirror = tuple(each.replace(f" {origin.suite} ", f" {release} ") for each in origin.mirror)
+    return replace(origin.alone(), suite=release, mirror=mirror)
 
 
 def _set_up(root: Path, origin: Origin) -> None:

@@ -106,7 +106,7 @@ def _fetch_debs(debs: list[Deb], *, recipe: str, origins: Sequence[Origin], pool
         newest: dict[str, str] = {}
         complaints: list[str] = []
         for there in archives if remaining else ():
-            own = [deb for deb in remaining if deb.architecture in {"all", there.architecture}]
+            own = [deb for deb in remaining if deb.architecture in {"all", there.origin.architecture}]
             if not own:
                 continue
             there.update()

@@ -19,8 +19,9 @@ def inputs_of(loaded: Loaded) -> dict[str, str]:
     recipe = loaded.recipe
     base = recipe.base
     suites = filter(None, (base.suite, base.older))
+    backports = (f"backports {','.join(sorted(base.backports))}",) if base.backports else ()
     return {
-        "base": " ".join((base.distribution, *suites, base.architecture, *sorted(base.components))),
+        "base": " ".join((base.distribution, *suites, base.architecture, *sorted(base.components), *backports)),
         "apt": " ".join(sorted(set(recipe.packages.apt))),
         "tools": " ".join(tool_packages(recipe)),
         **{

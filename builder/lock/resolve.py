@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from builder.errors import ArtifactError, CommandFailed, HostError, PlanError, RecipeError, SatchelError
 from builder.host.places import RECIPES
@@ -88,7 +88,7 @@ def _tools_origin(loaded: Loaded) -> Origin:
     tools = Origin(suite=SUITE, components=("main",), architecture=ARCHITECTURE, mirror=apt_mirror())
     same = _archive_of(system) == _archive_of(tools) and "main" in system.components
     # Packages of main need only main, so lists with more serve as well; an older release has other essential packages.
-    return replace(system, older=None) if same else tools
+    return system.alone() if same else tools
 
 
 def _archive_of(origin: Origin) -> tuple[object, ...]:
@@ -147,14 +147,32 @@ class _Resolution:
         locked = (*earlier.base, *earlier.apt) if earlier else ()
         if earlier and self._as_before("base") and self._as_before("apt") and not self.upgrade.concerns(locked):
             return earlier.base, earlier.apt
-        return self._resolved(self.loaded.recipe.packages.apt, locked, ("packages", "apt"))
+        base, apt = self._resolved(self.loaded.recipe.packages.apt, locked, ("packages", "apt"))
+        self._require_backports({deb.name for deb in (*base, *apt)})
+        return base, apt
+
+    def _require_backports(self, found: Set[str]) -> None:
+        backports = self.loaded.recipe.base.backports
+        problems = [
+            self.loaded.problem(
+                ("base", "backports", number),
+                f"no package of the recipe needs {name}",
+                hint="name it in packages.apt, or take it away here",
+            )
+            for number, name in enumerate(backports)
+            if name not in found
+        ]
+        if problems:
+            raise RecipeError(reading_order(problems, self.loaded.source))
 
     def _resolved(
         self, packages: Sequence[str], locked: Sequence[Deb], keys: Keys
     ) -> tuple[tuple[Deb, ...], tuple[Deb, ...]]:
         origin = origin_of(self.loaded.recipe.base)
-        there, of_suite = self.opened(origin), self.opened(replace(origin, older=None))
+        there, of_suite = self.opened(origin), self.opened(origin.alone())
         kept = self.upgrade.kept(locked)
+        if not self._as_before("base"):
+            kept = tuple(deb for deb in kept if deb.name not in origin.backports)
         try:
             with self.reporter.step("resolve packages", detail=f"{len(packages)} by name"):
                 minimal = {deb.name for deb in resolve_debs(of_suite, MINIMAL, locked=kept, reporter=self.reporter)}
@@ -287,7 +305,7 @@ def _with_same_tools(wanted: str) -> Lock | None:
 
 def _unknown(loaded: Loaded, error: UnknownPackages, packages: Sequence[str], keys: Keys) -> SatchelError:
     base = loaded.recipe.base
-    suites = " or ".join(filter(None, (base.suite, base.older)))
+    suites = " or ".join((base.suite, *origin_of(base).others()))
     where = f"Debian {suites} ({', '.join(base.components)}) for {base.architecture}"
     problems = [
         loaded.problem((*keys, number), f"{where} has no package {name}", hint=_meant(error.names[name]))

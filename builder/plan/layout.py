@@ -58,6 +58,8 @@ class Layout:
     disk_guid: UUID
     size_bytes: int
     partitions: tuple[PlacedPartition, ...]
+    in_mbr: str | None = None
+    """The name of the partition that the MBR shows too, for firmware that knows no GPT."""
 
     def partition(self, name: str) -> PlacedPartition:
         """The partition of that name, which must exist."""
@@ -83,7 +85,8 @@ def plan_layout(disk: Disk, *, needed: Mapping[str, int], seed: UUID) -> Layout:
         placed.append(_place(partition, number=number, start=start, size=size, seed=seed))
         start += size
     size = image_size(partition.size_bytes for partition in placed)
-    layout = Layout(disk_guid=uuid5(seed, "disk"), size_bytes=size, partitions=tuple(placed))
+    shown = next((each.name for each in placed if each.type == "esp"), None) if "raspberry-pi" in disk.boot else None
+    layout = Layout(disk_guid=uuid5(seed, "disk"), size_bytes=size, partitions=tuple(placed), in_mbr=shown)
     if size > disk.card:
         raise _too_large(disk, layout, needed)
     return layout

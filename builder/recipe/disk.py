@@ -72,13 +72,34 @@ class Partition(Part):
     """Subvolumes of a btrfs."""
 
 
+class Board(StrEnum):
+    """Boards of the Raspberry Pi family with 64-bit processors that Debian's kernel starts."""
+
+    PI_3 = "pi-3"
+    PI_4 = "pi-4"
+    PI_400 = "pi-400"
+    PI_5 = "pi-5"
+    ZERO_2_W = "zero-2-w"
+
+
+class RaspberryPi(Part):
+    """Raspberry Pi boards: which of them, and their settings."""
+
+    boards: Annotated[tuple[Board, ...], Field(min_length=1)] = tuple(Board)
+    """The boards that the image starts on."""
+    config: tuple[str, ...] = ()
+    """Lines for config.txt besides those that start the kernel, such as `hdmi_force_hotplug=1`."""
+
+
 class Disk(Part):
     """The disk that a card or a hard disk will carry."""
 
     table: Literal["gpt"] = "gpt"
     """The partition table."""
-    boot: Annotated[tuple[Literal["uefi", "bios"], ...], Field(min_length=1)] = ("uefi", "bios")
+    boot: Annotated[tuple[Literal["uefi", "bios", "raspberry-pi"], ...], Field(min_length=1)] = ("uefi", "bios")
     """The firmware that the one image boots on."""
+    raspberry_pi: RaspberryPi = RaspberryPi()
+    """What booting by `raspberry-pi` needs to know."""
     cmdline: tuple[str, ...] = ()
     """Kernel parameters besides `root=` and those that begin with `satchel.`."""
     card: Size = parse_size("7.2 GB")

@@ -51,6 +51,7 @@ def _boot_partitions(recipe: Recipe) -> Iterator[Finding]:
     needed = {
         "uefi": ("esp", "type: esp, size: 256MiB, filesystem: vfat"),
         "bios": ("bios-boot", "type: bios-boot, size: 4MiB"),
+        "raspberry-pi": ("esp", "type: esp, size: 512MiB, filesystem: vfat"),
     }
     for i, method in enumerate(recipe.disk.boot):
         kind, example = needed[method]

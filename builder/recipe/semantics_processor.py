@@ -11,6 +11,9 @@ from builder.recipe.software import Architecture
 UEFI_LOADER = "systemd-boot-efi"
 """The package that brings UEFI's boot loader; of what the builder itself has, only that for its own processor."""
 
+PI_FIRMWARE = "raspi-firmware"
+"""The package with the firmware of Raspberry Pi boards."""
+
 
 def _kernels_of_others(recipe: Recipe) -> Iterator[Finding]:
     own = recipe.base.architecture
@@ -39,9 +42,26 @@ def _loader_for_uefi(recipe: Recipe) -> Iterator[Finding]:
             yield Finding(("disk", "boot", i), message, f"add {UEFI_LOADER} to packages.apt")
 
 
+def _raspberry_pi(recipe: Recipe) -> Iterator[Finding]:
+    for i, method in enumerate(recipe.disk.boot):
+        if method != "raspberry-pi":
+            continue
+        keys = ("disk", "boot", i)
+        if recipe.base.architecture is not Architecture.ARM64:
+            message = f"a Raspberry Pi starts arm64, but the recipe's base.architecture is {recipe.base.architecture}"
+            yield Finding(keys, message, "write `base: {architecture: arm64}`")
+        if PI_FIRMWARE not in recipe.packages.apt:
+            message = f"booting by raspberry-pi needs the package {PI_FIRMWARE}"
+            yield Finding(keys, message, f"add {PI_FIRMWARE} to packages.apt; it is in non-free-firmware")
+        if recipe.disk.partitions[0].type != "esp":
+            message = "the boot ROM of a Raspberry Pi reads the first partition, which must be the one with `type: esp`"
+            yield Finding(("disk", "partitions", 0, "type"), message)
+
+
 PROCESSOR_RULES: tuple[tuple[tuple[str, ...], Rule], ...] = (
     (("base", "packages"), _kernels_of_others),
     (("base", "disk"), _no_bios),
     (("base", "disk", "packages"), _loader_for_uefi),
+    (("base", "disk", "packages"), _raspberry_pi),
 )
 """Every rule about the processor, with the sections that it reads."""

@@ -37,6 +37,8 @@ AuditRule = Literal[
     "build-host",
     "build-paths",
     "build-proxies",
+    "processors",
+    "raspberry-pi",
     "planted-secrets",
 ]
 """The names of the audit's rules. They are words of the recipe language, because waivers use them; the rules

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
 
 from builder.artifact import find_image, read_embedded_manifest
-from builder.audit.described import declared_facts, image_partitions
+from builder.audit.described import board_firmware, declared_facts, image_partitions
 from builder.audit.discover import discover, refuse_packed
 from builder.audit.engine import Seen
 from builder.audit.facts import Facts, this_host
@@ -108,7 +109,8 @@ def _audit_image(arguments: Namespace, secrets: tuple[str, ...]) -> Verdict:
         seen, looked = auditor.anybodys(image, found)
         return judge(str(image), seen, looked_at=looked)
     assert table is not None
-    facts = declared_facts(manifest.recipe, this_host(cache_directory()), secrets=secrets)
+    declared = declared_facts(manifest.recipe, this_host(cache_directory()), secrets=secrets)
+    facts = replace(declared, board_firmware=board_firmware(manifest.recipe.disk))
     auditor = Auditor(tools=tools, facts=facts, reporter=reporter, only=arguments.rule)
     described = image_partitions(manifest.recipe.disk, table.partitions)
     partitions, looked = with_the_rest(described, found)

@@ -20,7 +20,7 @@ from builder.disk.read import read_table
 from builder.errors import ArtifactError, BootTestFailed
 from builder.host.namespace import enter
 from builder.host.store import Store
-from builder.host.tools import Tools, ensure_lab
+from builder.host.tools import LABS, Tools, ensure_lab
 from builder.identity.iso import is_iso
 from builder.inspection import look
 from builder.inspection import render as render_inspection
@@ -40,10 +40,13 @@ def declare(family: Verbs) -> None:
         "run an image in a virtual machine; nothing is written to it",
         "boot kolibri-pc",
         "boot dist/kolibri-pc/kolibri-pc.img --firmware bios",
+        "boot kolibri-pi --firmware raspberry-pi",
         "boot kolibri-pc --seed school-7.iso",
     )
     verb.takes_image()
-    verb.add_argument("--firmware", choices=("uefi", "bios"), default="uefi", help="the firmware to boot with (uefi)")
+    verb.add_argument(
+        "--firmware", choices=tuple(Firmware), default=Firmware.UEFI, help="the firmware to boot with (uefi)"
+    )
     verb.add_argument("--seed", metavar="FILE.iso", help="a seed disk that tells it who to become (`satchel seed iso`)")
 
     verb = family.add(
@@ -94,8 +97,8 @@ def _opened(name: str, reporter: Reporter) -> Iterator[tuple[Path, Manifest, Too
     image = find_image(name, dist=DIST).absolute()
     table = read_table(image)
     enter()
-    tools = ensure_lab(reporter)
-    yield image, read_embedded_manifest(tools, image, table), tools
+    manifest = read_embedded_manifest(ensure_lab(reporter), image, table)
+    yield image, manifest, ensure_lab(reporter, LABS[manifest.recipe.base.architecture])
 
 
 def boot(arguments: Namespace) -> int:
@@ -106,12 +109,17 @@ def boot(arguments: Namespace) -> int:
         raise ArtifactError(
             f"{seed} is no seed disk", hint="make one: satchel seed iso seed.iso --set site.hostname=..."
         )
+    firmware = Firmware(arguments.firmware)
     with _opened(arguments.image, reporter) as (image, manifest, tools), Store("boot").scratch("boot") as scratch:
+        if firmware not in manifest.boot:
+            raise ArtifactError(
+                f"{image} does not start by {firmware}", hint=f"it starts by: {', '.join(manifest.boot)}"
+            )
         return interactive.boot(
             image,
             tools=tools,
-            accelerator=choose(tools, scratch),
-            firmware=Firmware(arguments.firmware),
+            accelerator=choose(tools, scratch, architecture=manifest.recipe.base.architecture),
+            firmware=firmware,
             ports=ports_of(manifest),
             scratch=scratch,
             seed=seed,
@@ -128,7 +136,7 @@ def test(arguments: Namespace) -> int:
         default = image.parent / ("power-cuts" if cut_power else "clones" if arguments.clones else "test")
         logs = Path(arguments.report) if arguments.report else default
         logs.mkdir(parents=True, exist_ok=True)
-        accelerator = choose(tools, scratch)
+        accelerator = choose(tools, scratch, architecture=manifest.recipe.base.architecture)
         bench = Bench(
             tools=tools,
             accelerator=accelerator,

@@ -78,6 +78,7 @@ def machine(
         name=name,
         computer=computer,
         firmware=Firmware.UEFI,
+        architecture=accelerator.architecture,
         acceleration=accelerator.kind,
         ports=ports,
         cables=cables,

@@ -27,7 +27,9 @@ from builder.audit.rules import (
     passwords,
     planted,
     private_keys,
+    processors,
     random_seeds,
+    raspberry_pi,
     reused_hashes,
     services,
     ssh_keys,
@@ -65,5 +67,7 @@ RULES: Final[tuple[Rule, ...]] = (
     build_host.RULE,
     build_paths.RULE,
     build_proxies.RULE,
+    processors.RULE,
+    raspberry_pi.RULE,
     planted.RULE,
 )

@@ -94,6 +94,7 @@ def record(subject: Subject, bench: Bench, directory: Path) -> Recording:
         name=_NAME,
         computer=COMPUTER,
         firmware=subject.firmware[0],
+        architecture=bench.accelerator.architecture,
         acceleration=kind,
         screen=False,
         recorded=True,

@@ -144,6 +144,7 @@ class _Journey:
             name=self._point.name,
             computer=COMPUTER,
             firmware=firmware,
+            architecture=expedition.bench.accelerator.architecture,
             acceleration=expedition.bench.accelerator.kind,
             processors=1,
             memory_mib=_MEMORY_MIB,
@@ -230,7 +231,8 @@ class _Journey:
             yield device
 
     def _firmware(self) -> Firmware:
-        offered = self._expedition.subject.firmware
+        # A Raspberry Pi's firmware is what QEMU cannot run.
+        offered = [each for each in self._expedition.subject.firmware if each is not Firmware.RASPBERRY_PI]
         return offered[crc32(self._point.name.encode()) % 7 % len(offered)]
 
 

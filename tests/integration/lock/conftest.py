@@ -70,13 +70,15 @@ class Mirror:
         self._made_before = made
         self.line = f"deb [trusted=yes] {address} trixie main"
 
-    def publish(self, *packages: Package, older: Sequence[Package] = ()) -> None:
-        """Replace everything; `older` is what the release before has."""
+    def publish(self, *packages: Package, older: Sequence[Package] = (), backports: Sequence[Package] = ()) -> None:
+        """Replace everything; `older` is what the release before has, `backports` what a later one gives."""
         for old in self.directory.rglob("*.deb"):
             old.unlink()
         self._publish_suite("trixie", "stable", (*SYSTEM, *packages))
         if older:
             self._publish_suite("bookworm", "oldstable", older)
+        if backports:
+            self._publish_suite("trixie-backports", "stable-backports", backports)
 
     def _publish_suite(self, name: str, suite: str, packages: Sequence[Package]) -> None:
         listed = "".join(self._publish(package) for package in packages)

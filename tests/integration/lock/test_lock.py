@@ -109,6 +109,28 @@ def test_an_older_release_gives_only_what_is_nowhere_else(mirror: Mirror, recipe
     assert Pool().missing(lock.files()) == ()
 
 
+def test_backports_give_what_is_asked_of_them_and_what_that_needs(mirror: Mirror, recipe: Path) -> None:
+    backports = (
+        Package(name="lonely", version="9", depends="novelty, hello"),
+        Package(name="novelty", version="9"),
+        Package(name="hello", version="9"),
+        Package(name="mtools", version="9", minimal=True),
+    )
+    mirror.publish(GREETER, HELLO, LONELY, backports=backports)
+    before = resolved(recipe)
+    recipe.write_text(f"{recipe.read_text()}base: {{backports: [lonely]}}\n")
+    lock = resolved(recipe)
+    assert versions(lock.apt) == {**versions(before.apt), "lonely": "9", "novelty": "9"}
+    assert versions(resolved(recipe, earlier=before).apt) == versions(lock.apt)
+    assert versions(lock.tools)["mtools"] == "1"
+    assert resolved(recipe, earlier=lock) == lock
+    fetched(recipe, lock)
+    assert Pool().missing(lock.files()) == ()
+    recipe.write_text(recipe.read_text().replace("[lonely]", "[lonely, hello, twin]"))
+    with pytest.raises(RecipeError, match=r"base.backports\[2\]: no package of the recipe needs twin"):
+        resolved(recipe)
+
+
 def test_nothing_is_looked_up_for_what_did_not_change(
     mirror: Mirror, recipe: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

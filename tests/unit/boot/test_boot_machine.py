@@ -5,7 +5,9 @@ import re
 import pytest
 
 from builder.boot.machine import Acceleration, DiskBus, MachineSpec
+from builder.boot.raspi3b import Raspi3b, slot_bytes
 from builder.boot.subject import Firmware
+from builder.recipe.software import Architecture
 
 
 def line(agent: int | None = 4, **facts: object) -> str:
@@ -62,8 +64,8 @@ def test_guest_has_no_internet_and_ports_come_from_the_kernel() -> None:
 
 def test_each_cable_has_a_card_of_its_own_in_the_place_of_the_router() -> None:
     text = line(cables=(7, 9))
-    assert "-netdev dgram,local.type=fd,local.str=7,id=net0 -device virtio-net-pci,netdev=net0,mac=" in text
-    assert "-netdev dgram,local.type=fd,local.str=9,id=net1 -device virtio-net-pci,netdev=net1,mac=" in text
+    assert "-netdev dgram,local.type=fd,local.str=7,id=net0 -device virtio-net-pci," in text
+    assert "-netdev dgram,local.type=fd,local.str=9,id=net1 -device virtio-net-pci," in text
     first, second = re.findall(r"mac=([0-9a-f:]+),", text)
     assert first != second
     assert "restrict" not in text
@@ -90,3 +92,37 @@ def test_a_seed_disk_lies_in_a_cd_drive_and_cannot_be_written() -> None:
 def test_the_clock_is_right_unless_it_is_asked_to_be_wrong() -> None:
     assert "-rtc" not in line()
     assert "-rtc base=1970-01-01T00:00:00 " in line(clock="1970-01-01T00:00:00")
+
+
+def board(**facts: object) -> str:
+    spec = Raspi3b(
+        **{"name": "B", "firmware": Firmware.RASPBERRY_PI, "acceleration": Acceleration.TCG, **facts}  # type: ignore[arg-type]
+    )
+    return " ".join(spec.argv(control=3, agent=4))
+
+
+def test_a_board_has_its_card_in_the_slot_and_the_rest_on_usb() -> None:
+    text = board(bus=DiskBus.SD, ports=(8080,), direct=("-kernel", "/job/machine/kernel"))
+    assert "-machine raspi3b" in text
+    assert "-drive if=sd,format=qcow2" in text
+    assert "-kernel /job/machine/kernel" in text
+    assert "-serial null -chardev stdio,id=console,signal=off -serial chardev:console" in text
+    assert "-device usb-net,mac=" in text
+    assert "hostfwd=tcp:127.0.0.1:0-:8080" in text
+    assert "usb-serial,chardev=agent,serial=org.satchel.agent" in text
+    assert "virtio" not in text
+    assert "usb-storage" not in text
+    assert "usb-storage,drive=seed" in board(seed_disk=True)
+
+
+@pytest.mark.parametrize(("card", "slot"), [(1, 1), (2**33, 2**33), (2**33 - 1, 2**33), (2**33 + 1, 2**34)])
+def test_a_card_in_the_slot_has_a_power_of_two(card: int, slot: int) -> None:
+    assert slot_bytes(card) == slot
+
+
+def test_a_computer_for_arm_has_the_firmware_for_it() -> None:
+    text = line(architecture=Architecture.ARM64)
+    assert text.startswith("qemu-system-aarch64 ")
+    assert "-machine virt" in text
+    assert "AAVMF_CODE" in text
+    assert "VGA" not in text

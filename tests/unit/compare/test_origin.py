@@ -157,7 +157,7 @@ DEBIAN, KOLIBRI, PRODUCT = "lib/debian.yml", "lib/kolibri.yml", "kolibri-pc.yml"
             f"Kolibri's home, told of the channels and sealed ({line(KOLIBRI, '  venv: /opt')})",
             "kolibri",
         ),
-        ("/boot/efi", f"the mount point of partition esp ({line(DEBIAN, '- name: esp')})", "system"),
+        ("/boot/efi", f"the mount point of partition esp ({line('lib/disk-pc.yml', '- name: esp')})", "system"),
         (
             "/etc/machine-id",
             "emptied or replaced, because only one machine may have it, or nobody needs it",

@@ -39,7 +39,9 @@ def load(tmp_path: Path, text: str, **settings: str) -> Loaded:
 
 def test_the_shipped_recipe_loads() -> None:
     loaded = load_recipe(RECIPES / "kolibri-pc.yml")
-    assert [file.name for file in loaded.files] == ["debian.yml", "debian-pc.yml", "kolibri.yml", "kolibri-pc.yml"]
+    assert [file.name for file in loaded.files] == [
+        "disk-pc.yml", "debian.yml", "debian-pc.yml", "kolibri.yml", "kolibri-pc.yml",
+    ]  # fmt: skip
     assert loaded.recipe.disk.partitions[2].size == 2 * 1024**3
 
 
@@ -101,7 +103,7 @@ def test_problems_as_dicts(tmp_path: Path) -> None:
 
 def test_a_missing_recipe_names_a_near_one() -> None:
     with pytest.raises(RecipeError, match=r"did you mean .*kolibri-pc\.yml"):
-        load_recipe(RECIPES / "kolibri-cp.yml")
+        load_recipe(RECIPES / "kolibr-pc.yml")
 
 
 def test_an_exported_drive_is_recognised(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ def main() -> None:
     """Serve until the machine stops."""
     paths = Paths()
     line = port.open_port()
+    line.greet()
     for request in line.requests():
         ask = first_boot.answer if request.get("about") == "first boot" else report
         line.answer({**ask(paths, within=float(request["within"])), "nonce": request["nonce"]})

@@ -1,16 +1,18 @@
-"""Lines of JSON over the virtio-serial port."""
+"""Lines of JSON over a port to the host: virtio-serial, or a USB serial adapter where a machine has no such thing."""
 
 from __future__ import annotations
 
 import json
 import os
 import time
+import tty
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-PORT = Path("/dev/virtio-ports/org.satchel.agent")
+PORT = Path("/dev/satchel-agent")
+"""What udev calls it, whatever it is (61-satchel-agent.rules)."""
 _LONGEST_LINE = 65536
 _PAUSE_SECONDS = 0.2
 
@@ -33,9 +35,18 @@ class Port:
             pending = pending[-_LONGEST_LINE:]
             yield from (request for line in lines if (request := _decode(line)) is not None)
 
+    def greet(self) -> None:
+        """Tell the host that questions are heard from now on."""
+        # A line of its own, whatever a firmware or a modem manager has written before.
+        self._write(b"\n")
+        self.answer({"satchel": 1, "listening": True})
+
     def answer(self, message: dict[str, Any]) -> None:
         """Send one JSON object."""
-        rest = memoryview(json.dumps(message, ensure_ascii=True).encode() + b"\n")
+        self._write(json.dumps(message, ensure_ascii=True).encode() + b"\n")
+
+    def _write(self, data: bytes) -> None:
+        rest = memoryview(data)
         while rest:
             rest = rest[os.write(self.descriptor, rest) :]
 
@@ -46,7 +57,10 @@ def open_port() -> Port:
     Raises:
         OSError: it is not there or somebody else has it.
     """
-    return Port(os.open(PORT, os.O_RDWR | os.O_CLOEXEC))
+    descriptor = os.open(PORT, os.O_RDWR | os.O_CLOEXEC | os.O_NOCTTY)
+    if os.isatty(descriptor):
+        tty.setraw(descriptor)
+    return Port(descriptor)
 
 
 def _decode(line: bytes) -> dict[str, Any] | None:

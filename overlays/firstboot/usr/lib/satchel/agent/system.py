@@ -50,7 +50,10 @@ def kernel() -> str:
 
 def firmware(paths: Paths) -> str:
     """What started this machine."""
-    return "uefi" if paths.at("/sys/firmware/efi").exists() else "bios"
+    if paths.at("/sys/firmware/efi").exists():
+        return "uefi"
+    model = paths.at("/proc/device-tree/model")
+    return "raspberry-pi" if model.exists() and model.read_bytes().startswith(b"Raspberry Pi") else "bios"
 
 
 def boot_id(paths: Paths) -> str:
