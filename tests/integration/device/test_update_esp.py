@@ -19,7 +19,8 @@ def kernel(boot: Path, version: str, *, initrd: bool = True) -> None:
 
 
 def update(root: Path) -> None:
-    env = {**os.environ, "SATCHEL_ESP": str(root / "esp"), "SATCHEL_BOOT": str(root / "boot")}
+    places = {"SATCHEL_ESP": "esp", "SATCHEL_BOOT": "boot", "SATCHEL_LIBRARY": "lib"}
+    env = {**os.environ, **{name: str(root / place) for name, place in places.items()}}
     subprocess.run(("sh", PROGRAM), env=env, check=True)
 
 
@@ -49,6 +50,25 @@ def test_the_newest_whole_kernel_is_the_one(root: Path) -> None:
         path.unlink()
     update(root)
     assert contents(root)["vmlinuz"] == "kernel 6.12.9+deb13-amd64"
+
+
+@pytest.mark.in_namespace
+def test_the_device_trees_that_the_card_has_are_those_of_its_kernel(root: Path) -> None:
+    subprocess.run(("mount", "-t", "tmpfs", "none", root / "esp"), check=True)
+    (root / "esp/satchel").mkdir()
+    (root / "esp/satchel/bcm2711-rpi-4-b.dtb").write_text("of the image")
+    for version in ("6.12.9", "7.3.4"):
+        kernel(root / "boot", version)
+        trees = root / f"lib/linux-image-{version}/broadcom"
+        trees.mkdir(parents=True)
+        for name in ("bcm2711-rpi-4-b", "bcm2712-rpi-5-b"):
+            (trees / f"{name}.dtb").write_text(f"{name} {version}")
+    update(root)
+    assert contents(root) == {
+        "vmlinuz": "kernel 7.3.4",
+        "initrd.img": "initrd 7.3.4",
+        "bcm2711-rpi-4-b.dtb": "bcm2711-rpi-4-b 7.3.4",
+    }
 
 
 def test_nothing_happens_while_no_esp_is_mounted(root: Path) -> None:
