@@ -59,16 +59,24 @@ class Registry:
         with (self.directory / "log").open("ab") as log:
             self.process = subprocess.Popen(argv, stdout=log, stderr=log)
         while True:
-            with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
+            if self._answers():
                 return
             assert self.process.poll() is None, (self.directory / "log").read_text()
             time.sleep(0.05)
+
+    def _answers(self) -> bool:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
+            return True
+        return False
 
     def stop(self) -> None:
         if self.process is not None:
             self.process.kill()
             self.process.wait()
             self.process = None
+            # That was the sandbox. What ran in it ends a moment later, and must not be taken for who is started next.
+            while self._answers():
+                time.sleep(0.02)
 
     def push(self, image: Image, repository: str, tag: str, *, login: str = "") -> None:
         """As the distribution specification says; `login` is Base64 of name and password."""
