@@ -14,6 +14,11 @@ from device.errors import DeviceError
 from firstboot.steps import grow
 from firstboot.steps.grow import Partition
 
+from builder.host.sandbox import Mount
+from builder.host.tools import ensure_lab
+from builder.plan.cards import CARDS, CardClass
+from builder.progress import Reporter
+
 MIB = 1024 * 1024
 TABLE = """label: gpt
 label-id: 5A7C4E10-0000-4000-8000-00000000C0DE
@@ -62,6 +67,31 @@ def test_only_the_size_of_the_last_partition_changes(disk: Path) -> None:
     assert after["lastlba"] == disk.stat().st_size // 512 - 34
     assert after["lastlba"] - (new["start"] + new["size"] - 1) < 2048
     assert "mismatch" not in verify(disk)
+
+
+@pytest.mark.parametrize("card", CARDS, ids=lambda card: card.name)
+def test_a_partition_grows_to_the_end_of_every_card_that_is_sold(disk: Path, card: CardClass) -> None:
+    os.truncate(disk, card.size_bytes)
+    grow.grow_partition(partition(disk))
+    grown = read(disk)["partitions"][-1]
+    assert 0 <= card.size_bytes - 34 * 512 - (grown["start"] + grown["size"]) * 512 < 2 * MIB
+    assert "mismatch" not in verify(disk)
+
+
+@pytest.mark.in_namespace
+def test_an_ext4_of_an_image_grows_to_the_largest_card(tmp_path: Path) -> None:
+    """As data has it on a card: blocks of 4 KiB, and an id that may change without writing all of it anew."""
+    data = tmp_path / "data"
+    data.touch()
+    os.truncate(data, 512 * MIB)
+    at = ensure_lab(Reporter()).sandbox(Mount(target="/job/own", source=tmp_path, writable=True))
+    make = ("mke2fs", "-q", "-t", "ext4", "-b", "4096", "-O", "metadata_csum_seed", "/job/own/data")
+    at.run(make, why="make an ext4")
+    os.truncate(data, CARDS[-1].size_bytes)
+    at.run(("resize2fs", "/job/own/data"), why="grow the file system")
+    at.run(("e2fsck", "-fn", "/job/own/data"), why="check it")
+    count = f"Block count:              {CARDS[-1].size_bytes // 4096}\n"
+    assert count in at.run(("dumpe2fs", "-h", "/job/own/data"), why="see how large it is")
 
 
 def test_again_changes_nothing(disk: Path) -> None:
