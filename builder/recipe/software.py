@@ -27,7 +27,7 @@ class Base(Part):
     older: Literal["bookworm"] | None = None
     """An earlier release, for packages that the suite no longer has, such as `postgresql-15` and the libraries that it
     needs. Whatever the suite has comes from the suite."""
-    backports: tuple[str, ...] = ()
+    backports: tuple[AptPackage, ...] = ()
     """Packages to take from the suite's backports, such as a newer kernel and the `linux-base` that it needs. All
     others come from the suite. The device goes on taking them from there."""
     architecture: Architecture = Architecture.AMD64
