@@ -28,8 +28,8 @@ class ImagePartition:
 
 
 def esp_of(table: Table) -> ImagePartition | None:
-    """The EFI system partition, which on a card for a Raspberry Pi is its firmware's; none if there is none."""
-    found = next((partition for partition in table.partitions if "esp" in partition.flags), None)
+    """The EFI system partition of a table; none if there is none."""
+    found = table.esp
     if found is None:
         return None
     return ImagePartition(

@@ -157,18 +157,8 @@ class Tree:
                 return False
         return True
 
-    def read(self, path: str) -> bytes:
-        """The content of a file; nothing when there is none with this path, or when it cannot be read."""
-        if self.get(path) is None:
-            return b""
-        try:
-            return (self.root / path).read_bytes()
-        except OSError as error:
-            self.not_read(path, error)
-            return b""
-
-    def head(self, path: str, count: int) -> bytes:
-        """The first bytes of a file; nothing as `read`."""
+    def read(self, path: str, count: int = -1) -> bytes:
+        """The content of a file, or its first bytes; nothing when there is no such file, or when it cannot be read."""
         if self.get(path) is None:
             return b""
         try:

@@ -21,6 +21,7 @@ from threading import Event
 from typing import Final
 
 from builder.boot import card
+from builder.boot.accelerator import Accelerator
 from builder.boot.answer import GuestReport
 from builder.boot.claims import Claim, compare_clones, compare_growth, compare_reboot
 from builder.boot.diary import FIRST_BOOT, RESTART, Bench, Diary
@@ -61,18 +62,17 @@ def prove_image(subject: Subject, bench: Bench, *, together: bool) -> BootTestRe
     size = disk_image(subject.image).size_bytes
     if size > subject.card_bytes:
         raise PlanError(f"{subject.image} is {format_size(size)}, and its card only {format_size(subject.card_bytes)}")
-    kind = bench.accelerator.kind
-    a = MachineSpec(
-        name="A",
-        firmware=subject.firmware[0],
-        architecture=bench.accelerator.architecture,
-        acceleration=kind,
-        ports=subject.ports,
+    a = _machine("A", subject.firmware[0], bench.accelerator, ports=subject.ports)
+    b = _machine("B", subject.firmware[-1], bench.accelerator)
+    if b.bus is not DiskBus.SD:
+        # Debian's UEFI firmware for arm64 has no driver for AHCI.
+        bus = DiskBus.AHCI if b.architecture is Architecture.AMD64 else DiskBus.USB
+        b = replace(b, bus=bus, clock="1970-01-01T00:00:00")
+    larger, smallest = (
+        slot_bytes(size) if spec.bus is DiskBus.SD else size
+        for spec, size in ((a, subject.card_bytes + LARGER_BY), (b, subject.card_bytes))
     )
-    b = _clone_of(a, subject.firmware[-1])
-    larger = subject.card_bytes + LARGER_BY
-    smallest = slot_bytes(subject.card_bytes) if b.bus is DiskBus.SD else subject.card_bytes
-    bench.reporter.note(f"virtual machines run under {kind} ({bench.accelerator.reason})")
+    bench.reporter.note(f"virtual machines run under {bench.accelerator.kind} ({bench.accelerator.reason})")
 
     left: list[bytes] = []
 
@@ -111,13 +111,16 @@ def prove_image(subject: Subject, bench: Bench, *, together: bool) -> BootTestRe
     )
 
 
-def _clone_of(a: MachineSpec, firmware: Firmware) -> MachineSpec:
-    """Another machine than A, with the firmware that A does not have if there is one."""
-    if firmware is Firmware.RASPBERRY_PI:
-        return Raspi3b(name="B", firmware=firmware, acceleration=a.acceleration, bus=DiskBus.SD)
-    # Debian's UEFI firmware for arm64 has no driver for AHCI.
-    bus = DiskBus.AHCI if a.architecture is Architecture.AMD64 else DiskBus.USB
-    return replace(a, name="B", firmware=firmware, bus=bus, clock="1970-01-01T00:00:00", ports=())
+def _machine(name: str, firmware: Firmware, accelerator: Accelerator, *, ports: tuple[int, ...] = ()) -> MachineSpec:
+    on_board = firmware is Firmware.RASPBERRY_PI
+    return (Raspi3b if on_board else MachineSpec)(
+        name=name,
+        firmware=firmware,
+        architecture=accelerator.architecture,
+        acceleration=accelerator.kind,
+        bus=DiskBus.SD if on_board else DiskBus.VIRTIO,
+        ports=ports,
+    )
 
 
 def room_for_two() -> bool:

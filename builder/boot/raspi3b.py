@@ -66,7 +66,8 @@ def direct_start(sandbox: Sandbox, image: Path) -> tuple[str, ...]:
     Raises:
         CommandFailed: its firmware partition lacks something that its own config.txt names, or cannot be read.
     """
-    firmware = next(partition for partition in read_table(image).partitions if "esp" in partition.flags)
+    firmware = read_table(image).esp
+    assert firmware is not None, "the image's manifest was read there"
     file, place = disk_image(image).place(firmware.start_bytes, firmware.size_bytes)
     drive = f"{IMAGE}/{file.name}@@{place}"
 

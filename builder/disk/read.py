@@ -41,6 +41,11 @@ class Table:
     sector_bytes: int
     partitions: tuple[TablePartition, ...]
 
+    @property
+    def esp(self) -> TablePartition | None:
+        """The EFI system partition, which on a card for a Raspberry Pi is its firmware's; none if there is none."""
+        return next((partition for partition in self.partitions if "esp" in partition.flags), None)
+
 
 def read_table(image: Path) -> Table:
     """The partition table of an image, whole or split, or of a block device; nothing is written to it.

@@ -6,6 +6,7 @@ import pytest
 
 from builder.artifact import find_image, ports_of, subject_of
 from builder.boot.outside import contradictions
+from builder.boot.subject import Firmware
 from builder.errors import ArtifactError
 
 from .finished_image import MANIFEST
@@ -61,3 +62,8 @@ def test_every_preloaded_channel_must_be_served_whole_and_no_other(tmp_path: Pat
     assert last.http.json_contains is not None
     assert contradictions(served, last.http.json_contains) == ()
     assert contradictions([*served, *served], last.http.json_contains)
+
+
+def test_the_slowest_machine_is_not_the_one_that_does_most(tmp_path: Path) -> None:
+    both = MANIFEST.model_copy(update={"boot": ("raspberry-pi", "uefi")})
+    assert subject_of(tmp_path, both).firmware == (Firmware.UEFI, Firmware.RASPBERRY_PI)

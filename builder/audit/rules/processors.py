@@ -28,7 +28,7 @@ def _find(tree: Tree, facts: Facts) -> Iterable[Hit]:
         module = _MODULE.match(file.path)
         if file.size < _MACHINE.size or (module and module[1] != module[2]):
             continue
-        head = tree.head(file.path, _MACHINE.size)
+        head = tree.read(file.path, _MACHINE.size)
         if head.startswith(_MAGIC) and len(head) == _MACHINE.size:
             found = _MACHINES.get(*_MACHINE.unpack(head))
             if found not in {None, facts.architecture}:

@@ -42,7 +42,7 @@ def _missed_by(board: Board, tree: Tree, place: str) -> Iterator[Hit]:
     for name in (*BOARDS[board].firmware, start.kernel, start.initrd, start.command_line, *start.device_trees):
         if not tree.get(f"{place}/{name}"):
             yield name, "is missing"
-        elif not _is_whole(name, tree.head(f"{place}/{name}", _KERNEL_AT + len(_KERNEL)), kernel=start.kernel):
+        elif not _is_whole(name, tree.read(f"{place}/{name}", _KERNEL_AT + len(_KERNEL)), kernel=start.kernel):
             yield name, "is not what its name says"
     if "root=" not in tree.text(f"{place}/{start.command_line}"):
         yield start.command_line, "names no root file system"

@@ -60,7 +60,7 @@ def direct_options(
         layers: What lies over it, from below.
         directory: The machine's directory.
     """
-    esp = next((partition for partition in table.partitions if "esp" in partition.flags), None)
+    esp = table.esp
     if esp is None:
         return ()
     copy = directory / "esp.img"

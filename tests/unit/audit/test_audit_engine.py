@@ -87,7 +87,7 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.Monkey
     write(tmp_path / "root/secret", "x")
     write(tmp_path / "etc/machine-id", ID)
     write(tmp_path / "etc/hosts", "x")
-    scandir, read_bytes = os.scandir, Path.read_bytes
+    scandir, open_path = os.scandir, Path.open
 
     def refuse(path: Path) -> None:
         if path in {tmp_path / "root", tmp_path / "etc/machine-id"}:
@@ -97,12 +97,12 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.Monkey
         refuse(path)
         return scandir(path)
 
-    def careful_read(path: Path) -> bytes:
+    def careful_open(path: Path, mode: str = "r") -> object:
         refuse(path)
-        return read_bytes(path)
+        return open_path(path, mode)
 
     monkeypatch.setattr("builder.audit.tree.os.scandir", careful_scandir)
-    monkeypatch.setattr(Path, "read_bytes", careful_read)
+    monkeypatch.setattr(Path, "open", careful_open)
     seen = audit_tree(tmp_path, FACTS)
     assert seen.findings == ()
     assert seen.not_looked == (
