@@ -196,13 +196,13 @@ COLUMNS: Final = _table(
     ),
     Column(
         name="wifi_ssid",
-        meaning="the wireless network to join, at most 32 bytes",
+        meaning="the name of the wireless network that it makes, at most 32 bytes",
         example="Ecole",
         rule=rules.ssid,
     ),
     Column(
         name="wifi_passphrase",
-        meaning="its passphrase, 8 to 63 characters; an open network has none",
+        meaning="its passphrase, 8 to 63 characters; without one it makes its own",
         example="chalk and slate",
         rule=rules.passphrase,
         secret=True,

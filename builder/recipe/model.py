@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
+from builder.recipe.access_point import AccessPoint
 from builder.recipe.backup import Backup
 from builder.recipe.containers import Containers
 from builder.recipe.content import ContentSource
@@ -241,6 +242,8 @@ class Recipe(Part):
     """Who may reach what; everybody may reach everything without it."""
     https: Https | None = None
     """HTTPS in front of what speaks HTTP."""
+    access_point: AccessPoint | None = None
+    """A wireless network that the device makes."""
     firstboot: FirstBoot = FirstBoot()
     """What each device becomes when it starts for the first time."""
     checks: tuple[Check, ...] = ()

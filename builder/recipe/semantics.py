@@ -14,6 +14,7 @@ from builder.recipe.finding import Finding, Rule, misplaced, mounted, repeated
 from builder.recipe.model import Recipe
 from builder.recipe.params import value_of
 from builder.recipe.problems import suggest
+from builder.recipe.semantics_access_point import ACCESS_POINT_RULES
 from builder.recipe.semantics_backup import BACKUP_RULES
 from builder.recipe.semantics_containers import CONTAINER_RULES
 from builder.recipe.semantics_database import DATABASE_RULES
@@ -33,7 +34,7 @@ CONTENT_STICK = "content-stick"
 def findings(recipe: Recipe, *, without: Collection[str] = ()) -> Iterator[Finding]:
     """All findings of the rules that read none of the sections in `without`."""
     others = (*DISK_RULES, *CONTAINER_RULES, *SECRET_RULES, *NETWORK_RULES, *DATABASE_RULES, *BACKUP_RULES)
-    for sections, rule in (*RULES, *others, *OUTPUT_RULES, *PROCESSOR_RULES):
+    for sections, rule in (*RULES, *others, *ACCESS_POINT_RULES, *OUTPUT_RULES, *PROCESSOR_RULES):
         if not set(sections) & set(without):
             yield from rule(recipe)
 

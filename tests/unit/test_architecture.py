@@ -98,7 +98,8 @@ STARTS_PROGRAMS = ("host/", "boot/process.py")
 PURE = (
     *("plan", "units.py", "errors.py", "disk/partuuid.py", "recipe/model.py", "recipe/software.py", "recipe/disk.py"),
     *("recipe/content.py", "recipe/shapes.py", "recipe/waiver.py", "recipe/semantics.py", "recipe/semantics_disk.py"),
-    "recipe/semantics_processor.py",
+    *("recipe/semantics_processor.py", "recipe/semantics_access_point.py", "recipe/access_point.py"),
+    *("disk/hybrid.py", "disk/raspberry_pi.py"),
     *("ledger/chain.py", "ledger/history.py", "ledger/export.py"),
     *("flash/gpt.py", "flash/overlay.py", "flash/chunk.py", "flash/choosing.py", "flash/keeping.py"),
 )

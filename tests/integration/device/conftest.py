@@ -6,5 +6,7 @@ import sys
 from pathlib import Path
 
 OVERLAYS = Path(__file__).resolve().parents[3] / "overlays"
-LIBRARY, STICK = (OVERLAYS / overlay / "usr" / "lib" / "satchel" for overlay in ("firstboot", "content-stick"))
-sys.path[:0] = [str(LIBRARY), str(STICK)]
+LIBRARY, STICK, RADIO = (
+    OVERLAYS / overlay / "usr" / "lib" / "satchel" for overlay in ("firstboot", "content-stick", "access-point")
+)
+sys.path[:0] = [str(LIBRARY), str(STICK), str(RADIO)]

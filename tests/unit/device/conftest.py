@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 OVERLAYS = Path(__file__).resolve().parents[3] / "overlays"
-LIBRARY, STICK, PODMAN = (
-    OVERLAYS / overlay / "usr" / "lib" / "satchel" for overlay in ("firstboot", "content-stick", "podman")
+LIBRARY, STICK, PODMAN, RADIO = (
+    OVERLAYS / overlay / "usr" / "lib" / "satchel"
+    for overlay in ("firstboot", "content-stick", "podman", "access-point")
 )
-sys.path[:0] = [str(LIBRARY), str(STICK), str(PODMAN)]
+sys.path[:0] = [str(LIBRARY), str(STICK), str(PODMAN), str(RADIO)]

@@ -17,6 +17,7 @@ from builder.recipe.load import Loaded, load_recipe
 ROOT = Path(__file__).resolve().parents[3]
 OVERLAYS = ROOT / "overlays"
 PROGRAMS = {
+    "access_point",
     "agent",
     "backup",
     "checks",

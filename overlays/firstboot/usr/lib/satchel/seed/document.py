@@ -53,7 +53,7 @@ class Facility:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wifi:
-    """The wireless network of the site; without a passphrase it is open."""
+    """The wireless network that the device makes; without a passphrase it makes one for itself."""
 
     ssid: str
     passphrase: str | None = field(default=None, repr=False)

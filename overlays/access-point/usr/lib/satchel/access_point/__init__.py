@@ -1,0 +1,1 @@
+"""A wireless network that the device makes, on which every name is its own."""
