@@ -32,9 +32,9 @@ PROGRAMS = {
 }
 
 
-@pytest.fixture(scope="module")
-def loaded() -> Loaded:
-    return load_recipe(ROOT / "recipes/kolibri-pc.yml")
+@pytest.fixture(scope="module", params=["kolibri-pc", "kolibri-pi"])
+def loaded(request: pytest.FixtureRequest) -> Loaded:
+    return load_recipe(ROOT / f"recipes/{request.param}.yml")
 
 
 @pytest.fixture(scope="module")
@@ -51,17 +51,18 @@ def placed_by(loaded: Loaded) -> dict[str, Placed]:
     return {file.path: file for layer in layers for file in layer.files()}
 
 
-def test_first_boot_understands_its_settings(placed: dict[str, Placed], tmp_path: Path) -> None:
+def test_first_boot_understands_its_settings(loaded: Loaded, placed: dict[str, Placed], tmp_path: Path) -> None:
     path = tmp_path / "firstboot.json"
     path.write_bytes(placed["usr/lib/satchel/firstboot.json"].data)
+    esp = next(partition for partition in loaded.recipe.disk.partitions if partition.type == "esp")
     known = settings.load(path)
-    assert known.recipe == "kolibri-pc"
+    assert known.recipe == loaded.recipe.name
     assert known.facility is not None
     assert known.kolibri is not None
     assert known.kolibri.home == "/srv/data/kolibri"
     assert known.console_users == ("technician",)
-    assert (known.grow, known.esp, known.keep) == ("/srv/data", "/boot/efi", "/srv/data")
-    assert set(known.mounts) == {"/", "/home", "/var/log", "/boot/efi", "/srv/content", "/srv/data"}
+    assert (known.grow, known.esp, known.keep) == ("/srv/data", esp.mount, "/srv/data")
+    assert set(known.mounts) == {"/", "/home", "/var/log", esp.mount, "/srv/content", "/srv/data"}
 
 
 def test_a_partition_of_nothing_but_valuable_subvolumes_keeps_who_the_device_is(tmp_path: Path) -> None:
