@@ -68,7 +68,7 @@ def prove_image(subject: Subject, bench: Bench, *, together: bool) -> BootTestRe
     a = _machine("A", subject.firmware[0], bench.accelerator, ports=subject.ports)
     b = _machine("B", subject.firmware[-1], bench.accelerator)
     if b.bus is DiskBus.SD:
-        # No board has a clock; this machine restarts, and shows whether the time goes on.
+        # Boards have no clock that runs without power; this machine restarts, and shows whether the time goes on.
         a = replace(a, clock=_NO_CLOCK)
     else:
         # Debian's UEFI firmware for arm64 has no driver for AHCI.
