@@ -20,10 +20,10 @@ from builder.host.places import remove_tree
 from builder.host.pool import Pool
 from builder.host.store import Store
 from builder.host.tools import ARCHITECTURE, Tools, find_workshop
-from builder.layers import Layer, Site, layers_of, layers_of_image
-from builder.layers import foreign as layers_foreign
-from builder.layers.foreign import Foreign, clean
+from builder.layers import Layer, Site, foreign, layers_of, layers_of_image, stand_ins
+from builder.layers.foreign import Foreign
 from builder.layers.site import code_digest
+from builder.layers.stand_ins import StandIns
 from builder.lock.model import Lock, Locked
 from builder.nested import NestedImage, loaded_of_image
 from builder.plan.keys import key_of
@@ -148,7 +148,7 @@ def _plan(layers: tuple[Layer, ...], lock: Lock, recipe: Recipe, *, foundation: 
     store = Store("layers", user=recipe.name)
     architecture = recipe.base.architecture
     if architecture != ARCHITECTURE:
-        foundation = key_of({"emulation": code_digest(emulation, layers_foreign)}, below=foundation)
+        foundation = key_of({"emulation": code_digest(emulation, foreign, stand_ins)}, below=foundation)
     described = [(layer.name, layer.parts()) for layer in layers]
     apart = {layer.name for layer in layers if layer.apart}
     planned = plan_layers(described, foundation=foundation, known=store.entries(), apart=apart)
@@ -191,13 +191,14 @@ def grow(growth: Growth, *, tools: Tools, reporter: Reporter) -> None:
 
 def _grow(growth: Growth, *, tools: Tools, reporter: Reporter) -> None:
     below: tuple[Path, ...] = ()
-    other = _foreign(growth, tools)
+    programs, epoch = _stand_ins(growth, tools), growth.lock.date
+    make = partial(_make, tools=tools, programs=programs, epoch=epoch, reporter=reporter)
     for layer, planned in zip(growth.layers, growth.planned, strict=True):
         entry = growth.store.obtain(
             planned.key,
             name=layer.name,
             parts=planned.parts,
-            build=partial(_make, layer, below, tools=tools, foreign=other, epoch=growth.lock.date, reporter=reporter),
+            build=partial(make, layer, below),
             reporter=reporter,
             detail="" if planned.reused else planned.reason,
             linked=layer.apart and layer.alone_at is None,
@@ -205,13 +206,13 @@ def _grow(growth: Growth, *, tools: Tools, reporter: Reporter) -> None:
         below = below if layer.alone_at else (*below, entry.path / "tree")
 
 
-def _foreign(growth: Growth, tools: Tools) -> Foreign | None:
+def _stand_ins(growth: Growth, tools: Tools) -> StandIns | None:
     """What it takes to make layers for another processor, if there are any to make."""
     if growth.architecture == ARCHITECTURE or all(layer.reused for layer in growth.planned):
         return None
     growth.make_runnable(tools)
     lock = growth.lock
-    return Foreign.of(tools, workshop=lock.tools, tree=(*lock.base, *lock.apt))
+    return StandIns.of(tools, workshop=lock.tools, tree=(*lock.base, *lock.apt))
 
 
 def _make(
@@ -220,19 +221,18 @@ def _make(
     directory: Path,
     *,
     tools: Tools,
-    foreign: Foreign | None,
+    programs: StandIns | None,
     epoch: int,
     reporter: Reporter,
 ) -> None:
     scratch = directory / "scratch"
     scratch.mkdir()
     with _plain(directory) if layer.apart else tree_mounted(below, directory) as tree:
-        site = Site(
-            tree=tree, tools=tools, scratch=scratch, pool=Pool(), epoch=epoch, reporter=reporter, foreign=foreign
-        )
+        other = Foreign(stand_ins=programs, tree=tree, scratch=scratch) if programs else None
+        site = Site(tree=tree, tools=tools, scratch=scratch, pool=Pool(), epoch=epoch, reporter=reporter, foreign=other)
         layer.build(site)
-        if foreign:
-            clean(tree)
+        if other:
+            other.clean()
     remove_tree(scratch)
 
 

@@ -9,7 +9,6 @@ changes with every edit; it is not kept, and becomes the body of the disk image 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -18,10 +17,8 @@ from builder.content.pool.pool import DATE_S
 from builder.content.proof import content_of, prove_content
 from builder.disk import btrfs, ext4, vfat
 from builder.disk.assemble import Piece, Pieces, assemble
-from builder.disk.bootloader import INITRD, KERNEL, esp_files, kernel_options, systemd_boot
 from builder.disk.extents import Extent
 from builder.disk.grub import boot_code_for, make_bios_boot
-from builder.disk.raspberry_pi import CMDLINE, CONFIG, FIRMWARE, config_txt, firmware_files, without_slot
 from builder.disk.source import Source
 from builder.disk.split import Part, split
 from builder.errors import BuildFailed
@@ -29,9 +26,9 @@ from builder.growth import Growth
 from builder.host.places import code_below
 from builder.host.pool import Pool
 from builder.host.store import Store
-from builder.host.tools import ARCHITECTURE, Tools
+from builder.host.tools import Tools
 from builder.layers.containers import nested_subvolumes
-from builder.layers.system import hidden_below, mount_source
+from builder.layers.system import hidden_below
 from builder.lock.trees import locked_listing
 from builder.own_code import OF_PARTITIONS
 from builder.plan.keys import key_of, seed_of
@@ -39,6 +36,7 @@ from builder.plan.layout import Layout, PlacedPartition, plan_layout
 from builder.progress import Reporter
 from builder.recipe.disk import DataClass, FileSystem, Partition
 from builder.recipe.model import Recipe
+from builder.starting import boot_files
 from builder.together import Job
 
 
@@ -193,7 +191,7 @@ class Imaging:
         return DATE_S if described.data is DataClass.CONTENT else self.epoch
 
     def _make_esp(self, placed: PlacedPartition, layout: Layout, further: Mapping[str, bytes], out: Path) -> None:
-        files, first = {**self._boot_files(layout), **further}, self.reserved
+        files, first = {**boot_files(self.recipe, layout, self.tree, self.tools), **further}, self.reserved
         vfat.make_vfat(self.tools, files, placed, out=out, epoch=self.epoch, first=first)
         if first:
             self._check_reserved(placed, out)
@@ -247,60 +245,6 @@ class Imaging:
     def _out(self, placed: PlacedPartition) -> Path:
         return self.scratch / f"{placed.name}.piece"
 
-    def _boot_files(self, layout: Layout) -> dict[str, Path | bytes]:
-        root, subvolume = _root_of(self.recipe)
-        disk = self.recipe.disk
-        architecture = self.recipe.base.architecture
-        foreign = architecture != ARCHITECTURE
-        options = kernel_options(
-            root=mount_source(disk, root, layout.partition(root.name).filesystem_uuid),
-            subvolume=subvolume,
-            cmdline=disk.cmdline,
-            image=layout.disk_guid if disk.own_ids else None,
-        )
-        files = esp_files(
-            title=self.recipe.description,
-            options=options,
-            kernel=_newest(self.tree / "boot", "vmlinuz-"),
-            initrd=_newest(self.tree / "boot", "initrd.img-"),
-            architecture=architecture,
-            systemd_boot=(self.tree if foreign else self.tools.tree) / systemd_boot(architecture),
-            firmware=disk.boot,
-        )
-        return {**files, **self._raspberry_pi(options)} if "raspberry-pi" in disk.boot else files
-
-    def _kernel_config(self, version: str) -> str:
-        # Debian moved it between Linux 6.12 and 7.3.
-        places = (self.tree / f"boot/config-{version}", self.tree / f"usr/lib/modules/{version}/config")
-        return next((place.read_text() for place in places if place.is_file()), "")
-
-    def _raspberry_pi(self, options: str) -> dict[str, Path | bytes]:
-        """What the boards read besides kernel and initrd.
-
-        Raises:
-            BuildFailed: the tree, or its kernel, lacks something that a board of the recipe needs.
-        """
-        version = _newest(self.tree / "boot", "vmlinuz-").name.removeprefix("vmlinuz-")
-        asked = self.recipe.disk.raspberry_pi
-        found = firmware_files(
-            asked.boards,
-            firmware=self.tree / FIRMWARE,
-            device_trees=self.tree / f"usr/lib/linux-image-{version}/broadcom",
-        )
-        for name, path in found.items():
-            if not path.is_file():
-                raise BuildFailed(
-                    f"no {name} for the boards of the recipe: the tree has no /{path.relative_to(self.tree)}",
-                    hint="name raspi-firmware and linux-image-arm64 in packages.apt",
-                )
-        if lost := without_slot(asked.boards, self._kernel_config(version)):
-            raise BuildFailed(
-                f"Linux {version} has no driver for the card slot of: {', '.join(lost)}",
-                hint="take a newer linux-image-arm64 (base.backports), or leave them out of disk.raspberry_pi.boards",
-            )
-        config = config_txt(asked.config, kernel=KERNEL, initrd=INITRD)
-        return {**found, CONFIG: config.encode(), CMDLINE: f"{options}\n".encode()}
-
 
 def _touching(growth: Growth, mount: str) -> dict[str, str]:
     """The keys of the layers that changed something at or below a mount point, by parts' names."""
@@ -311,28 +255,3 @@ def _touching(growth: Growth, mount: str) -> dict[str, str]:
 
 def _esp(layout: Layout) -> PlacedPartition:
     return next(partition for partition in layout.partitions if partition.type == "esp")
-
-
-def _root_of(recipe: Recipe) -> tuple[Partition, str | None]:
-    """The partition with the root directory, and the subvolume; the recipe's rules made sure that there is one."""
-    for partition in recipe.disk.partitions:
-        if partition.mount == "/":
-            return partition, None
-        for subvolume in partition.subvolumes:
-            if subvolume.mount == "/":
-                return partition, subvolume.name
-    raise AssertionError
-
-
-def _newest(directory: Path, prefix: str) -> Path:
-    found = sorted(directory.glob(f"{prefix}*"), key=_version)
-    if not found:
-        raise BuildFailed(
-            f"the tree has no /boot/{prefix}*", hint="name a kernel in packages.apt, such as linux-image-amd64"
-        )
-    return found[-1]
-
-
-def _version(path: Path) -> list[tuple[int, str]]:
-    """6.12.100 is newer than 6.12.9."""
-    return [(int(part) if part.isdigit() else -1, part) for part in re.split(r"(\d+)", path.name)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-OF_PARTITIONS: Final = ("disk", "imaging.py", "plan/layout.py", "plan/keys.py", "layers/system.py")
+OF_PARTITIONS: Final = ("disk", "imaging.py", "starting.py", "plan/layout.py", "plan/keys.py", "layers/system.py")
 """What decides the bytes of partitions, besides what made their content."""
 
 OF_IMAGES: Final = (

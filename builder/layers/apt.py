@@ -108,7 +108,8 @@ class AptLayer(Layer):
         at = Mount(target=_PLACE, source=place, writable=True)
         if site.foreign:
             settings = _SETTINGS + _FROM_OUTSIDE.format(architecture=self.architecture)
-            apt = site.foreign.workshop(site, at, replace(at, target=f"{TREE}{_PLACE}"))
+            inside = replace(at, target=f"{TREE}{_PLACE}")
+            apt = site.foreign.workshop(at, inside, environment=site.environment)
         else:
             settings, apt = _SETTINGS + _BY_ITSELF, site.inside(at)
         (place / "apt.conf").write_text(settings)

@@ -80,7 +80,8 @@ class BaseLayer(Layer):
             if site.foreign:
                 self._bootstrap(site, at, options=_FRAME, said=said)
                 command = ("sh", "-c", _FILL, "sh", *(f"--exclude=./usr/share/{waste}/*" for waste in WASTE))
-                site.foreign.workshop(site, at).run(command, why="fill a minimal Debian", env=UNASKED, on_line=said)
+                workshop = site.foreign.workshop(at, environment=site.environment)
+                workshop.run(command, why="fill a minimal Debian", env=UNASKED, on_line=said)
             else:
                 included = f"--include={','.join(deb.name for deb in self.debs)}"
                 self._bootstrap(site, at, options=(included, *SLIMMING), said=said)

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from builder.host.sandbox import Mount
-from builder.layers.foreign import stand_ins_below
 from builder.layers.site import Layer, Site, code_digest
+from builder.layers.stand_ins import stand_ins_below
 
 CONFIGURES: Final = ("etc/initramfs-tools/", "usr/share/initramfs-tools/", "etc/modprobe.d/", "etc/udev/")
 """Where files lie that initramfs-tools reads or copies, so that an overlay which has some must be there before."""

@@ -85,7 +85,7 @@ class KolibriLayer(Layer):
 
     def _runner(self, site: Site, *mounts: Mount) -> Sandbox:
         """What Kolibri runs in: the tree; if it is for another processor, with Python and compiled packages of ours."""
-        if not site.foreign or not site.foreign.python:
+        if not site.foreign or not site.foreign.stand_ins.python:
             return site.inside(*mounts)
         compiled = site.scratch / "compiled"
         for wheel in self.tool_wheels:

@@ -49,7 +49,7 @@ class Site:
         """
         environment = self.environment
         if self.foreign:
-            mounts = (*self.foreign.mounts(self, python=python, copied=copied), *mounts)
+            mounts = (*self.foreign.mounts(python=python, copied=copied), *mounts)
             environment = {**environment, **self.foreign.environment(copied=copied)}
         return Sandbox(root=self.tree, writable=True, mounts=mounts, environment=environment)
 
