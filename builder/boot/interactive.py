@@ -15,10 +15,10 @@ from typing import Final
 from builder.boot import card
 from builder.boot.accelerator import Accelerator
 from builder.boot.console import tail
-from builder.boot.machine import SEED_DISK, DiskBus, MachineSpec
+from builder.boot.machine import SEED_DISK, DiskBus
 from builder.boot.process import running
 from builder.boot.qmp import Closed
-from builder.boot.raspi3b import Raspi3b, direct_start, slot_bytes
+from builder.boot.raspi3b import computer, direct_start, slot_bytes
 from builder.boot.subject import Firmware
 from builder.disk.image import disk_image
 from builder.errors import BootTestFailed
@@ -59,17 +59,9 @@ def boot(
         BootTestFailed: QEMU ended badly.
         CommandFailed: it did not start.
     """
-    on_board = firmware is Firmware.RASPBERRY_PI
-    spec = (Raspi3b if on_board else MachineSpec)(
-        name=image.stem,
-        firmware=firmware,
-        architecture=accelerator.architecture,
-        acceleration=accelerator.kind,
-        bus=DiskBus.SD if on_board else DiskBus.VIRTIO,
-        ports=ports,
-        seed_disk=seed is not None,
-        monitor_keys=True,
-    )
+    spec = computer(image.stem, firmware, accelerator)
+    spec = replace(spec, ports=ports, seed_disk=seed is not None, monitor_keys=True)
+    on_board = spec.bus is DiskBus.SD
     with TemporaryDirectory(prefix="boot-", dir=scratch) as name:
         directory = Path(name)
         size = disk_image(image).size_bytes + 4 * GIB

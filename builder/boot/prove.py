@@ -21,14 +21,13 @@ from threading import Event
 from typing import Final
 
 from builder.boot import card
-from builder.boot.accelerator import Accelerator
 from builder.boot.answer import GuestReport
 from builder.boot.claims import Claim, compare_clones, compare_growth, compare_reboot
 from builder.boot.diary import FIRST_BOOT, RESTART, Bench, Diary
 from builder.boot.gift import compare_gift, give, left_by
 from builder.boot.machine import MEMORY_MIB, DiskBus, MachineSpec
 from builder.boot.outcome import MEANINGS, Outcome
-from builder.boot.raspi3b import Raspi3b, direct_start, slot_bytes
+from builder.boot.raspi3b import computer, direct_start, slot_bytes
 from builder.boot.result import Boot, BootTestResult, Comparison
 from builder.boot.session import session
 from builder.boot.subject import Firmware, Subject
@@ -65,8 +64,8 @@ def prove_image(subject: Subject, bench: Bench, *, together: bool) -> BootTestRe
     size = disk_image(subject.image).size_bytes
     if size > subject.card_bytes:
         raise PlanError(f"{subject.image} is {format_size(size)}, and its card only {format_size(subject.card_bytes)}")
-    a = _machine("A", subject.firmware[0], bench.accelerator, ports=subject.ports)
-    b = _machine("B", subject.firmware[-1], bench.accelerator)
+    a = replace(computer("A", subject.firmware[0], bench.accelerator), ports=subject.ports)
+    b = computer("B", subject.firmware[-1], bench.accelerator)
     if b.bus is DiskBus.SD:
         # Boards have no clock that runs without power; this machine restarts, and shows whether the time goes on.
         a = replace(a, clock=_NO_CLOCK)
@@ -114,18 +113,6 @@ def prove_image(subject: Subject, bench: Bench, *, together: bool) -> BootTestRe
         comparisons=_comparisons(subject, of_a, of_b, cards=(larger, smallest), left=left),
         logs=tuple(f"{spec.name}.console.log" for spec in (a, b)),
         seconds=time.monotonic() - started,
-    )
-
-
-def _machine(name: str, firmware: Firmware, accelerator: Accelerator, *, ports: tuple[int, ...] = ()) -> MachineSpec:
-    on_board = firmware is Firmware.RASPBERRY_PI
-    return (Raspi3b if on_board else MachineSpec)(
-        name=name,
-        firmware=firmware,
-        architecture=accelerator.architecture,
-        acceleration=accelerator.kind,
-        bus=DiskBus.SD if on_board else DiskBus.VIRTIO,
-        ports=ports,
     )
 
 

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from builder.boot.machine import AGENT_PORT, IMAGE, MACHINE, SEED_DISK, MachineSpec, Numbers
+from builder.boot.accelerator import Accelerator
+from builder.boot.machine import AGENT_PORT, IMAGE, MACHINE, SEED_DISK, DiskBus, MachineSpec, Numbers
+from builder.boot.subject import Firmware
 from builder.disk.image import disk_image
 from builder.disk.raspberry_pi import CONFIG, start_of
 from builder.disk.read import read_table
@@ -49,6 +51,18 @@ class Raspi3b(MachineSpec):
             return ()
         drive = f"if=none,id=seed,format=raw,readonly=on,file={SEED_DISK}"
         return ("-drive", drive, "-device", "usb-storage,drive=seed")
+
+
+def computer(name: str, firmware: Firmware, accelerator: Accelerator) -> MachineSpec:
+    """What an image is started on: for a board, the board itself with the card in its slot."""
+    on_board = firmware is Firmware.RASPBERRY_PI
+    return (Raspi3b if on_board else MachineSpec)(
+        name=name,
+        firmware=firmware,
+        architecture=accelerator.architecture,
+        acceleration=accelerator.kind,
+        bus=DiskBus.SD if on_board else DiskBus.VIRTIO,
+    )
 
 
 def slot_bytes(card_bytes: int) -> int:
