@@ -9,6 +9,9 @@ UPGRADE ?=
 SPLIT ?=
 POINTS ?= 200
 
+# Tests start the command many hundred times; where this is set, each start compiles all of it once more.
+unexport PYTHONDONTWRITEBYTECODE
+
 VENV := .venv/.satchel
 SATCHEL := .venv/bin/satchel
 PYTEST := .venv/bin/python -m pytest

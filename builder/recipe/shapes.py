@@ -117,7 +117,8 @@ AbsolutePath = Annotated[
 class Part(BaseModel):
     """Base of every part of a recipe: frozen, and a key that it does not know is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    # defer_build: most verbs validate no recipe, and those that do need only what is part of the whole.
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, defer_build=True)
 
 
 class Choice(Part):
