@@ -40,6 +40,8 @@ SIGNS: Final = (
     Sign("grub rescue>", Outcome.UNBOOTABLE, "GRUB did not find its files"),
     Sign("UEFI Interactive Shell", Outcome.UNBOOTABLE, "the UEFI firmware found nothing to start"),
     Sign("Possible timer handling issue on cpu", Outcome.STALLED, "the kernel waits for timers in vain", times=3),
+    # On a busy host QEMU's raspi3b may lose its only USB port, and with it the agent. Linux tries it four times.
+    Sign("dwc2 3f980000.usb: Not connected", Outcome.STALLED, "nothing on the board's USB port answers", times=14),
     Sign("BdsDxe: No bootable option", Outcome.UNBOOTABLE, "the UEFI firmware found nothing to start"),
 )
 

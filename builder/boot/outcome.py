@@ -36,7 +36,7 @@ MEANINGS: Final = {
     Outcome.SILENT_REBOOT: "the machine restarted without a report",
     Outcome.NO_POWEROFF: "the machine did not switch off or restart when it was asked to",
     Outcome.STOPPED: "the accelerator gave up on the virtual machine",
-    Outcome.STALLED: "a virtual processor lost its timer, which is a fault of the emulator and not of the image",
+    Outcome.STALLED: "a part of the machine was lost, which is a fault of the emulator and not of the image",
     Outcome.GARBLED: "the answer of the device is not a report",
 }
 

@@ -40,6 +40,14 @@ def test_a_guest_that_waits_for_its_timer_is_lost_only_when_it_goes_on() -> None
     assert panicked.outcome is Outcome.PANIC
 
 
+def test_a_board_whose_usb_port_is_lost_is_the_emulators_fault() -> None:
+    said = "[   24.449533] dwc2 3f980000.usb: Not connected\n"
+    assert lost(said * 12) is None, "it may come back after Linux has switched its power off and on"
+    sign = lost(said * 16)
+    assert sign is not None
+    assert sign.outcome is Outcome.STALLED
+
+
 def test_the_first_sign_counts() -> None:
     sign = lost("Kernel panic - not syncing: x\nNo bootable device")
     assert sign is not None
