@@ -9,7 +9,7 @@ UPGRADE ?=
 SPLIT ?=
 POINTS ?= 200
 
-# Tests start the command many hundred times; where this is set, each start compiles all of it once more.
+# Tests start the command hundreds of times; where this is set, each start compiles all of it once more.
 unexport PYTHONDONTWRITEBYTECODE
 
 VENV := .venv/.satchel
